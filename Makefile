@@ -1,0 +1,48 @@
+# `make help` lists what there is. Everything runs in `.venv`, which `make setup` makes from the versions in requirements.txt.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test test-long check format bench lock
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with ptolemy and all development dependencies
+
+$(STAMP): pyproject.toml requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --editable .
+	@touch $(STAMP)
+
+demo: setup ## Load real market data, back it up, restore it, compare
+	$(BIN)/ptolemy demo
+
+serve: setup ## Run the product: API and job worker, with its own PostgreSQL
+	$(BIN)/ptolemy serve
+
+test: check ## The checks and the tests, as CI runs them
+	$(BIN)/pytest -n 2 -m "not long"
+
+test-long: setup ## What takes longer: faults and property tests at length
+	$(BIN)/pytest -n 2 -m long
+
+check: setup ## Format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Rewrite the code in its format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## Print the figures of docs/performance.md (ONLY=values, ONLY=requests)
+	$(BIN)/python -m bench $(ONLY)
+
+lock: setup ## Choose the versions of requirements.txt anew
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --extra dev --no-header --no-emit-index-url --output-file requirements.txt pyproject.toml

@@ -1,0 +1,1 @@
+"""HTTP for machines: operations as data, one gate in front of all, answers encoded to bytes."""

@@ -1,0 +1,122 @@
+"""An operation of the API as data, and the FastAPI route that runs and documents it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ptolemy.api import bodies, gate
+from ptolemy.api.services import Call, Services
+from ptolemy.kernel.actors import Role
+
+Handler = Callable[[Call], Awaitable[Response]]
+Access = Role | Literal["anyone", "signed_in"]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`access` is the least role in the workspace, or who else may call. `answers` maps a status to the model of its body."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    tag: str
+    access: Access
+    answers: Mapping[int, type[BaseModel] | None]
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    problems: tuple[int, ...] = ()
+    openapi: Mapping[str, Any] = field(default_factory=dict)
+    """What OpenAPI must say besides: bodies that aren't JSON."""
+
+    @property
+    def name(self) -> str:
+        parts = [part.strip("{}") for part in self.path.removeprefix("/v1").replace("-", "_").split("/") if part]
+        return "_".join([self.method.lower(), *parts])
+
+
+class OperationRoute(APIRoute):
+    """Runs an operation behind the gate: who calls is settled before a body is read, and nothing is validated twice."""
+
+    def __init__(self, operation: Operation, services: Callable[[], Services]) -> None:
+        self.operation, self._services = operation, services
+        [(status, model), *others] = operation.answers.items()
+        super().__init__(
+            operation.path,
+            _documented(operation),
+            methods=[operation.method],
+            name=operation.name,
+            operation_id=operation.name,
+            summary=operation.summary,
+            tags=[operation.tag],
+            status_code=status,
+            response_model=model,
+            responses={
+                **{other: {"model": other_model} for other, other_model in others},
+                **dict.fromkeys(_problem_statuses(operation), _PROBLEM),
+            },
+            openapi_extra=_extra(operation),
+        )
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        operation = self.operation
+
+        async def handle(request: Request) -> Response:
+            services = self._services()
+            access = await gate.admit(request, services.database, operation.access)
+            query = bodies.validated_query(request, operation.query)
+            body = await bodies.validated_json(request, operation.body) if operation.body else None
+            return await operation.handler(Call(request, services, access, request.path_params, query, body))
+
+        return handle
+
+
+_PROBLEM: dict[str, Any] = {
+    "description": "Problem (RFC 9457)",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def _problem_statuses(operation: Operation) -> list[int]:
+    found = {*operation.problems}
+    if operation.access != "anyone":
+        found |= {401, 403}
+    if "{workspace}" in operation.path or "{id}" in operation.path:
+        found.add(404)
+    if operation.query or operation.body:
+        found |= {400, 422}
+    if operation.body:
+        found |= {413, 415}
+    return sorted(found)
+
+
+def _extra(operation: Operation) -> dict[str, Any]:
+    security: dict[str, Any] = {} if operation.access == "anyone" else {"security": [{"bearer": []}]}
+    return {**security, **operation.openapi}
+
+
+def _documented(operation: Operation) -> Callable[..., Any]:
+    """A function whose signature tells FastAPI what to document; it never runs."""
+    parts = [part.strip("{}") for part in operation.path.split("/") if part.startswith("{")]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter(part, kind, annotation=str) for part in parts]
+    if operation.query:
+        parameters.append(inspect.Parameter("query", kind, annotation=Annotated[operation.query, Query()]))
+    if operation.body:
+        parameters.append(inspect.Parameter("body", kind, annotation=operation.body))
+
+    def documented() -> None:
+        raise NotImplementedError
+
+    documented.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # read by inspect.signature
+    documented.__doc__ = operation.handler.__doc__
+    return documented

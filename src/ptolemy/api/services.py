@@ -1,0 +1,58 @@
+"""What the operations work with: the rooms below, put together once by `app`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from ptolemy.accounts.access import Access
+from ptolemy.database.pool import Database
+from ptolemy.database.transaction import Transaction
+from ptolemy.engine.cursors import Cursors
+from ptolemy.files.store import FileStore
+from ptolemy.kernel.actors import Caller
+from ptolemy.kernel.problems import Unauthorized
+from ptolemy.kernel.signing import Signer
+
+
+@dataclass(frozen=True)
+class Services:
+    database: Database
+    files: FileStore
+    cursors: Cursors
+    file_signer: Signer
+    public_url: str | None
+    max_upload_bytes: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that passed the gate: `query` and `body` are validated, `path` holds the parts of the path."""
+
+    request: Request
+    services: Services
+    access: Access | None
+    path: Mapping[str, str]
+    query: Any
+    body: Any
+
+    @property
+    def signed_in(self) -> Access:
+        if self.access is None:
+            raise Unauthorized("unauthorized", "sign in first")
+        return self.access
+
+    @property
+    def caller(self) -> Caller:
+        return self.signed_in.caller
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        return self.services.database.transaction(self.caller)
+
+    def sent(self) -> dict[str, Any]:
+        """What the body says, without what it leaves out."""
+        return {name: getattr(self.body, name) for name in self.body.model_fields_set}

@@ -1,0 +1,43 @@
+"""Every resource, in the order in which a restore must bring them back."""
+
+from __future__ import annotations
+
+from ptolemy.engine.resource import Resource
+from ptolemy.resources.instruments import Instruments
+from ptolemy.resources.market_listing_suspensions import MarketListingSuspensions
+from ptolemy.resources.market_listings import MarketListings, MarketListingStatuses
+from ptolemy.resources.markets import Markets
+from ptolemy.resources.time_series_values import CompositeTimeSeriesValues, TimeSeriesValues
+from ptolemy.resources.type_fields import InstrumentTypeFields, MarketTypeFields, TimeSeriesTypeFields
+from ptolemy.resources.types import InstrumentTypes, MarketTypes, Series
+
+LISTING_STATUSES = MarketListingStatuses()
+
+RESOURCES: tuple[Resource, ...] = (
+    InstrumentTypes(),
+    InstrumentTypeFields(),
+    MarketTypes(),
+    MarketTypeFields(),
+    Series(),
+    TimeSeriesTypeFields(),
+    LISTING_STATUSES,
+    Instruments(),
+    Markets(),
+    MarketListings(),
+    MarketListingSuspensions(),
+    TimeSeriesValues(),
+    CompositeTimeSeriesValues(),
+)
+
+EXPORTED: dict[str, Resource] = {resource.table: resource for resource in RESOURCES if not resource.is_schema}
+"""By resource type: what exports and imports carry, in the order of a restore."""
+
+
+def _link(resources: tuple[Resource, ...]) -> None:
+    """Tells each resource which references point at it."""
+    for resource in resources:
+        for reference in resource.references():
+            reference.target.dependents.append((resource, reference))
+
+
+_link(RESOURCES)

@@ -1,0 +1,118 @@
+"""Connections: one pool under row-level security for requests, one of the owner for bulk work and administration."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from ptolemy.database.security import APP, OWNER, role_for
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Driver, Session, Transaction
+from ptolemy.kernel.actors import Caller
+
+
+class _Connection(asyncpg.Connection):
+    # The reset between two uses costs 0.2 ms. Nothing needs it: settings are `set local`, listening has its own connection.
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class Database:
+    """An open database. `Database.open(dsn)`, then `transaction(caller)` for nearly everything."""
+
+    def __init__(self, dsn: str, app: asyncpg.Pool, owner: asyncpg.Pool, epoch: int) -> None:
+        self.dsn, self._app, self._owner, self.epoch = dsn, app, owner, epoch
+
+    @classmethod
+    async def open(cls, dsn: str, *, app_connections: int = 16, owner_connections: int = 6) -> Database:
+        """Expects a migrated schema (`migrations.migrate`)."""
+        owner = await _pool(dsn, OWNER, owner_connections)
+        try:
+            async with owner.acquire() as driver:
+                epoch = await driver.fetchval("select epoch from installation")
+            return cls(dsn, await _pool(dsn, APP, app_connections), owner, epoch)
+        except BaseException:
+            await owner.close()
+            raise
+
+    async def close(self) -> None:
+        await self._app.close()
+        await self._owner.close()
+
+    @asynccontextmanager
+    async def transaction(self, caller: Caller) -> AsyncIterator[Transaction]:
+        """Under row-level security in the caller's workspace; commits at the end, rolls back when it raises."""
+        async with self._app.acquire() as driver, _begun(driver, f"begin; {_workspace(caller)}"):
+            yield Transaction(driver, caller, self.epoch)
+
+    @asynccontextmanager
+    async def snapshot(self, caller: Caller) -> AsyncIterator[Transaction]:
+        """Reads that all see the same instant of the caller's workspace, under row-level security."""
+        begin = f"begin isolation level repeatable read read only; {_workspace(caller)}"
+        async with self._app.acquire() as driver, _begun(driver, begin):
+            yield Transaction(driver, caller, self.epoch)
+
+    @asynccontextmanager
+    async def bulk(self, caller: Caller) -> AsyncIterator[Transaction]:
+        """As the owner, whom row-level security doesn't bind: COPY FROM is refused under it. Mind `workspace_id`."""
+        async with self._owner.acquire() as driver, _begun(driver, "begin"):
+            yield Transaction(driver, caller, self.epoch)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """Tables that belong to no workspace: people, tokens, jobs."""
+        async with self._app.acquire() as driver, _begun(driver, "begin"):
+            yield Session(driver)
+
+    async def row(self, sql: Sql) -> Any:
+        """One row of the tables that belong to no workspace, in one round trip."""
+        async with self._app.acquire() as driver:
+            return await Session(driver).row(sql)
+
+    async def listener(self) -> Driver:
+        """A connection of its own, to LISTEN on; the caller closes it."""
+        return await asyncpg.connect(self.dsn, command_timeout=60)
+
+
+def _workspace(caller: Caller) -> str:
+    # A literal, not set_config(…): Citus hands only `set local` on to its workers. A UUID can't carry SQL.
+    return f"set local ptolemy.workspace_id = '{caller.workspace_id}'"
+
+
+@asynccontextmanager
+async def _begun(driver: Driver, begin: str) -> AsyncIterator[None]:
+    await driver.execute(begin)
+    try:
+        yield
+    except BaseException:
+        if not driver.is_closed():
+            await driver.execute("rollback")
+        raise
+    await driver.execute("commit")
+
+
+async def _pool(dsn: str, role: str, size: int) -> asyncpg.Pool:
+    async def become(driver: Driver) -> None:
+        if await role_for(driver, role):
+            await driver.execute(f"set role {role}")
+
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        init=become,
+        connection_class=_Connection,
+        statement_cache_size=1000,
+        max_cached_statement_lifetime=0,
+        command_timeout=None,
+        server_settings={
+            "application_name": "ptolemy",
+            "timezone": "UTC",
+            "datestyle": "ISO",
+            "idle_in_transaction_session_timeout": "0",
+            "jit": "off",
+        },
+    )

@@ -1,0 +1,66 @@
+"""One unit of work: the only door to the driver."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+from ptolemy.database.sql import Sql, numbered
+from ptolemy.kernel.actors import Actor, Caller
+
+Row = Mapping[str, Any]
+Driver: TypeAlias = asyncpg.Connection
+"""The driver itself: COPY, cursors and listening need it; everything else goes through `Session`."""
+
+
+class Session:
+    """An open transaction that belongs to no workspace: sign-in, the queue, administration."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+
+    async def rows(self, sql: Sql) -> list[Row]:
+        return await self.driver.fetch(numbered(sql.text), *sql.args)
+
+    async def row(self, sql: Sql) -> Row | None:
+        return await self.driver.fetchrow(numbered(sql.text), *sql.args)
+
+    async def value(self, sql: Sql) -> Any:
+        return await self.driver.fetchval(numbered(sql.text), *sql.args)
+
+    async def run(self, sql: Sql) -> int:
+        """Runs a statement; answers how many rows it touched."""
+        status = await self.driver.execute(numbered(sql.text), *sql.args)
+        last = status.rsplit(" ", 1)[-1]
+        return int(last) if last.isdigit() else 0
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What happens inside is undone, alone, where it raises."""
+        async with self.driver.transaction():
+            yield
+
+
+class Transaction(Session):
+    """An open transaction in one workspace, on behalf of one caller."""
+
+    def __init__(self, driver: Driver, caller: Caller, epoch: int) -> None:
+        super().__init__(driver)
+        self.caller, self.epoch = caller, epoch
+
+    @property
+    def workspace_id(self) -> UUID:
+        return self.caller.workspace_id
+
+    @property
+    def actor(self) -> Actor:
+        return self.caller.actor
+
+    async def lock(self, subject: str) -> None:
+        """Hold `subject` in this workspace until the end; others that ask for it wait."""
+        key = f"{subject}:{self.workspace_id}"
+        await self.run(Sql.of("select pg_advisory_xact_lock(hashtextextended(?, 0))", key))

@@ -1,0 +1,1 @@
+"""The resource engine: what every resource has in common, driven by one declaration each."""

@@ -1,0 +1,35 @@
+"""The kinds of field a resource is made of; custom fields of types use the same kinds."""
+
+from ptolemy.engine.fields.boolean import Boolean
+from ptolemy.engine.fields.choice import Choice
+from ptolemy.engine.fields.date import Date
+from ptolemy.engine.fields.field import Field
+from ptolemy.engine.fields.items import Items
+from ptolemy.engine.fields.json import Json
+from ptolemy.engine.fields.number import Integer, Number
+from ptolemy.engine.fields.record_id import RecordId
+from ptolemy.engine.fields.reference import Reference
+from ptolemy.engine.fields.text import Currency, FieldKey, Identifier, Mic, Text, Timezone
+from ptolemy.engine.fields.timestamp import Timestamp
+from ptolemy.engine.fields.type_values import TypeValues
+
+__all__ = [
+    "Boolean",
+    "Choice",
+    "Currency",
+    "Date",
+    "Field",
+    "FieldKey",
+    "Identifier",
+    "Integer",
+    "Items",
+    "Json",
+    "Mic",
+    "Number",
+    "RecordId",
+    "Reference",
+    "Text",
+    "Timestamp",
+    "Timezone",
+    "TypeValues",
+]

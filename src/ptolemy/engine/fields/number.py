@@ -1,0 +1,51 @@
+"""Numbers."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from ptolemy.engine.fields.field import Field, seen
+from ptolemy.kernel.decimals import parse_decimal, write_decimal
+
+
+class Number(Field[Decimal]):
+    """An exact decimal: digits and scale are kept, never through a float."""
+
+    column_type = "numeric"
+    fault = "invalid_number"
+    sent = {"anyOf": [{"type": "number"}, {"type": "string"}]}
+
+    def accept(self, value: Any) -> Decimal:
+        return parse_decimal(value)
+
+    def show(self, stored: Any) -> str:
+        return write_decimal(stored)
+
+    def same(self, one: Decimal | None, other: Decimal | None) -> bool:
+        # 45.82 and 45.820 are equal numbers, but not the same record.
+        return str(one) == str(other)
+
+
+_LARGEST = 2**53 - 1
+"""What every JSON reader keeps exact (RFC 8259, section 6)."""
+
+
+class Integer(Field[int]):
+    column_type = "bigint"
+    fault = "invalid_integer"
+    sent = {"type": "integer", "minimum": -_LARGEST, "maximum": _LARGEST}
+    shown = {"type": "integer"}
+
+    def accept(self, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"must be a whole number, got {seen(value)}")
+        if abs(value) > _LARGEST:
+            raise ValueError(f"must be between -{_LARGEST} and {_LARGEST}")
+        return value
+
+    def accept_cell(self, text: str) -> int:
+        try:
+            return self.accept(int(text))
+        except ValueError:
+            raise ValueError(f"must be a whole number, got {seen(text)}") from None

@@ -1,0 +1,77 @@
+"""Fields that point at another record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine import lookup
+from ptolemy.engine.fields.field import SAME, Field, seen
+from ptolemy.kernel.identifiers import MAX_IDENTIFIER, as_uuid, identifier_fault
+
+if TYPE_CHECKING:
+    from ptolemy.engine.resource import Resource
+    from ptolemy.engine.write import Write
+
+
+class Reference(Field[UUID]):
+    """Another record, sent as UUID or identifier; stored and shown as the UUID.
+
+    `when_deleted` says what a hard delete of that record does to this one: it goes along, or the delete is refused with
+    a count of the dependents. `enforced=False` leaves the foreign key out where it would cost a bulk load more than all
+    else together; the write path then holds the parents by lock instead.
+    """
+
+    column_type = "uuid"
+    fault = "invalid_reference"
+    sent = {"type": "string", "minLength": 1, "maxLength": MAX_IDENTIFIER}
+    shown = {"type": "string", "format": "uuid"}
+    operators = SAME
+
+    def __init__(
+        self,
+        target: type[Resource],
+        *,
+        when_deleted: Literal["refuse", "cascade"],
+        enforced: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.target, self.when_deleted, self.enforced = target, when_deleted, enforced
+
+    @property
+    def token(self) -> str:
+        """Its name in exports and in dotted paths: `instrument_id` is `instrument` there."""
+        return self.name.removesuffix("_id")
+
+    def accept(self, value: Any) -> UUID:
+        # A key at first; `resolve` makes it the UUID. Typed as what rules see.
+        if not isinstance(value, str):
+            raise ValueError(f"must be a UUID or an identifier, got {seen(value)}")
+        if as_uuid(value) is None and (fault := identifier_fault(value)):
+            raise ValueError(f"{fault}, got {seen(value)}")
+        return value  # type: ignore[return-value]
+
+    def show(self, stored: Any) -> str:
+        return str(stored)
+
+    async def resolve(self, tx: Transaction, writes: Sequence[Write]) -> None:
+        keys = {str(write.new[self.name]) for write in writes if write.new.get(self.name) is not None}
+        beside = {write.beside[self.name] for write in writes if self.name in write.beside}
+        found = await lookup.parents(tx, self.target, keys, beside)
+        for write in writes:
+            names = [write.new.get(self.name), write.beside.get(self.name)]
+            asked = [str(name).lower() if as_uuid(str(name)) else name for name in names if name is not None]
+            if asked:
+                self._attach(write, asked[0], next((found[name] for name in asked if name in found), None))
+
+    def _attach(self, write: Write, key: lookup.Key, parent: Row | None) -> None:
+        if parent is None:
+            write.refuse_field(self.name, "unknown_reference", f"no {self.target.called} {seen(key)} here")
+            return
+        moved = write.old is None or write.verb == "restored" or parent["id"] != write.old[self.name]
+        if moved and not write.recorded and self.target.lifecycle.archive and parent["archived_at"] is not None:
+            write.refuse("parent_archived", f"the {self.target.called} is archived: restore it first", field=self.name)
+        write.parents[self.name], write.new[self.name] = parent, parent["id"]

@@ -1,0 +1,109 @@
+"""Text, and the codes and names that are text of a certain form."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+from ptolemy.engine.fields.field import ORDER, SAME, Field, JsonSchema, seen
+from ptolemy.kernel.identifiers import MAX_IDENTIFIER, identifier_fault
+
+
+class Text(Field[str]):
+    """Text as it was given, never trimmed; compared by code point."""
+
+    column_type = "text collate pg_c_utf8"
+    fault = "invalid_text"
+    operators = SAME | ORDER | {"like"}
+    is_text = True
+
+    def __init__(self, *, max_length: int = 1000, **options: Any) -> None:
+        super().__init__(**options)
+        self.max_length = max_length
+
+    @property
+    def sent(self) -> JsonSchema:  # type: ignore[override] # its bound is of the instance
+        return {"type": "string", "maxLength": self.max_length}
+
+    def accept(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"must be text, got {seen(value)}")
+        if len(value) > self.max_length:
+            raise ValueError(f"must have at most {self.max_length} characters")
+        if "\0" in value:
+            raise ValueError("must not contain the character NUL")
+        return value
+
+
+class Identifier(Text):
+    """The user's own name of a record (reference: identifiers)."""
+
+    fault = "invalid_identifier"
+    sent = {"type": "string", "minLength": 1, "maxLength": MAX_IDENTIFIER}
+
+    def accept(self, value: Any) -> str:
+        text = super().accept(value)
+        if fault := identifier_fault(text):
+            raise ValueError(f"{fault}, got {seen(text)}")
+        return text
+
+
+class FieldKey(Text):
+    """The key of a custom field, as it stands in `field_values` and in the header of a CSV file."""
+
+    fault = "invalid_field_key"
+    sent = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,62}$"}
+    _form = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}", re.ASCII)
+
+    def accept(self, value: Any) -> str:
+        text = super().accept(value)
+        if not self._form.fullmatch(text):
+            raise ValueError("must be up to 63 letters, digits, _ and -, and begin with a letter or _")
+        return text
+
+
+class Currency(Text):
+    """ISO 4217 alphabetic code, by its form."""
+
+    fault = "invalid_currency"
+    sent = {"type": "string", "pattern": "^[A-Z]{3}$"}
+    is_text = False
+
+    def accept(self, value: Any) -> str:
+        text = super().accept(value)
+        if not re.fullmatch(r"[A-Z]{3}", text, re.ASCII):
+            raise ValueError(f"must be a currency code of three capital letters (ISO 4217), got {seen(text)}")
+        return text
+
+
+class Mic(Text):
+    """Market identifier code (ISO 10383), by its form."""
+
+    fault = "invalid_mic"
+    sent = {"type": "string", "pattern": "^[A-Z0-9]{4}$"}
+    is_text = False
+
+    def accept(self, value: Any) -> str:
+        text = super().accept(value)
+        if not re.fullmatch(r"[A-Z0-9]{4}", text, re.ASCII):
+            raise ValueError(f"must be a MIC of four capital letters and digits (ISO 10383), got {seen(text)}")
+        return text
+
+
+class Timezone(Text):
+    """A name of the IANA time zone database: `Australia/Sydney`."""
+
+    fault = "invalid_timezone"
+
+    def accept(self, value: Any) -> str:
+        text = super().accept(value)
+        if text not in _zones():
+            raise ValueError(f"must be an IANA time zone like Australia/Sydney, got {seen(text)}")
+        return text
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())

@@ -1,0 +1,129 @@
+"""Archive and hard delete; restore is a write like any other (`write.restore`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine import constraints, history, lookup
+from ptolemy.engine.fields import Reference
+from ptolemy.engine.history import Change
+from ptolemy.engine.resource import Resource
+from ptolemy.engine.usage import records_with
+from ptolemy.events import log
+from ptolemy.kernel.problems import BadRequest, Conflict
+
+
+async def archive(tx: Transaction, resource: Resource, key: str) -> None:
+    """Hides the record and keeps all of it; archiving an archived one changes nothing."""
+    row = await lookup.one(tx, type(resource), key, lock="for no key update")
+    if row["archived_at"] is not None:
+        return
+    rows = [row, *await resource.archived_along(tx, row)]
+    statement = Sql.of(
+        f"update {resource.table}"
+        " set archived_at = now(), updated_at = now(), recorded_at = now()"
+        " where workspace_id = ? and id = any(?)"
+        " returning *",
+        tx.workspace_id,
+        [each["id"] for each in rows],
+    )
+    archived = {each["id"]: each for each in await tx.rows(statement)}
+    await history.record(tx, resource, [Change("archived", each, archived[each["id"]]) for each in rows])
+
+
+async def hard_delete(tx: Transaction, resource: Resource, key: str, *, cascade: bool = False) -> None:
+    """Removes the record for ever, with what its declaration says goes along.
+
+    Other dependents refuse it with a 409 that counts them by kind, unless the resource lets `cascade` take them too.
+    """
+    if not resource.lifecycle.hard_delete:
+        raise BadRequest("hard_delete_unsupported", f"a {resource.called} can only be archived: leave out hard=true")
+    if cascade and not resource.lifecycle.cascade:
+        raise BadRequest("cascade_unsupported", f"cascade=true is not offered for a {resource.called}")
+    row = await lookup.one(tx, type(resource), key, lock="for update")
+    if not cascade and (blocking := await _blocking(tx, resource, row)):
+        counts = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in blocking.items())
+        raise Conflict(
+            "blocked_by_dependents",
+            f"other records use this {resource.called}: {counts}",
+            more={"dependents": blocking},
+        )
+    try:
+        await _delete(tx, resource, [row])
+    except asyncpg.ForeignKeyViolationError as error:
+        raise constraints.explained(resource, error) from None
+
+
+async def _blocking(tx: Transaction, resource: Resource, row: Row) -> dict[str, int]:
+    """How many records of which kind stand in the way, archived ones too."""
+    counts = await records_with(tx, resource, row)
+    for child, reference in resource.dependents:
+        if reference.when_deleted == "refuse" and (number := await _count(tx, child, reference, row["id"])):
+            counts[child.table] = counts.get(child.table, 0) + number
+    return counts
+
+
+async def _count(tx: Transaction, child: Resource, reference: Reference, record: UUID) -> int:
+    number: int = 0
+    for half in _halves(child, reference):
+        statement = Sql.of(
+            f"select count(*) from {child.table} where workspace_id = ? and {reference.name} = ?{half}",
+            tx.workspace_id,
+            record,
+        )
+        number += await tx.value(statement)
+    return number
+
+
+def _halves(child: Resource, reference: Reference) -> Sequence[str]:
+    """Values have one partial index for the active rows and one for the archived ones, and none for both."""
+    return ("",) if reference.enforced else (" and archived_at is null", " and archived_at is not null")
+
+
+async def _delete(tx: Transaction, resource: Resource, rows: Sequence[Row]) -> None:
+    """Children first, so that each record has its event and leaves its count."""
+    ids = [row["id"] for row in rows]
+    for child, reference in resource.dependents:
+        if child.by_the_million:
+            await _delete_values(tx, child, reference, ids)
+        else:
+            statement = Sql.of(
+                f"select * from {child.table} where workspace_id = ? and {reference.name} = any(?) order by id for update",
+                tx.workspace_id,
+                ids,
+            )
+            if children := await tx.rows(statement):
+                await _delete(tx, child, children)
+    await tx.run(Sql.of(f"delete from {resource.table} where workspace_id = ? and id = any(?)", tx.workspace_id, ids))
+    await history.record(tx, resource, [Change("deleted", row, None) for row in rows])
+
+
+async def _delete_values(tx: Transaction, child: Resource, reference: Reference, ids: Sequence[UUID]) -> None:
+    """Values go in one statement for each parent, with one event that counts them."""
+    for record in ids:
+        gone: list[Row] = []
+        for half in _halves(child, reference):
+            statement = Sql.of(
+                f"delete from {child.table} where workspace_id = ? and {reference.name} = ?{half} returning *",
+                tx.workspace_id,
+                record,
+            )
+            gone += await tx.rows(statement)
+        if gone:
+            await log.record(tx, [_values_deleted(child, reference, record, len(gone))])
+            await history.count(tx, child, [Change("deleted", row, None) for row in gone])
+
+
+def _values_deleted(child: Resource, reference: Reference, record: UUID, number: int) -> log.Entry:
+    return log.Entry(
+        event_type=f"{child.singular}.deleted",
+        resource_type=child.singular,
+        resource_id=record,
+        resource_identifier=None,
+        changes={reference.name: {"from": str(record), "to": None}, "count": {"from": number, "to": 0}},
+    )

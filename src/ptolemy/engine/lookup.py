@@ -1,0 +1,128 @@
+"""Finding records by the keys that users name them with: UUIDs and identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+from uuid import UUID
+
+from ptolemy.database.sql import Sql, every
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.kernel.identifiers import as_uuid
+from ptolemy.kernel.problems import NotFound
+
+if TYPE_CHECKING:
+    from ptolemy.engine.resource import Resource
+
+Lock = Literal["", "for key share", "for no key update", "for update"]
+Key = str | tuple[str, ...]
+"""A UUID, an identifier, or, for a record without one, the keys of its natural key: a listing's instrument and market."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+async def one(tx: Transaction, resource: type[Resource], key: str, *, lock: Lock = "") -> Row:
+    """The record named by `key`; an identifier names the active one, else the one archived last."""
+    for condition in _ways(resource, key):
+        wanted = every([Sql.of("workspace_id = ?", tx.workspace_id), condition])
+        newest = " order by archived_at desc limit 1" if condition.text.endswith("not null") else ""
+        if row := await tx.row(Sql(f"select * from {resource.table} where {wanted.text}{newest} {lock}", wanted.args)):
+            return row
+    raise NotFound("not_found", f"no {resource.called} {key!r} here")
+
+
+def _ways(resource: type[Resource], key: str) -> list[Sql]:
+    """The conditions to try in turn: each has its own index."""
+    if record := as_uuid(key):
+        return [Sql.of("id = ?", record)]
+    if "identifier" not in resource.fields or "\0" in key:
+        return []
+    if not resource.lifecycle.archive:
+        return [Sql.of("identifier = ?", key)]
+    return [Sql.of(f"identifier = ? and archived_at is {state}", key) for state in ("null", "not null")]
+
+
+async def ids(tx: Transaction, target: type[Resource], keys: Collection[str]) -> dict[str, UUID]:
+    """The ids that keys name, by key; a UUID names itself, whether or not there is such a record."""
+    named = {key: record for key in keys if (record := as_uuid(key))}
+    missing = [key for key in keys if key not in named] if "identifier" in target.fields else []
+    if not missing:
+        return named
+    order = "identifier, archived_at desc nulls first" if target.lifecycle.archive else "identifier"
+    statement = Sql.of(
+        f"select distinct on (identifier) identifier, id from {target.table}"
+        f" where workspace_id = ? and identifier = any(?) order by {order}",
+        tx.workspace_id,
+        missing,
+    )
+    return named | {row["identifier"]: row["id"] for row in await tx.rows(statement)}
+
+
+async def parents(
+    tx: Transaction, target: type[Resource], keys: Collection[str], beside: Collection[Key]
+) -> dict[Key, Row]:
+    """The records named by `keys` and `beside`, by each name that was asked for; held until the transaction ends.
+
+    The lock keeps them from being hard-deleted meanwhile, and lets them be changed. In order of id, as everywhere.
+    """
+    pairs = [key for key in beside if isinstance(key, tuple)]
+    names = {*keys, *(key for key in beside if isinstance(key, str))}
+    found: dict[Key, Row] = {}
+    if names:
+        found |= await _named(tx, target, names)
+    if pairs:
+        found |= await _by_natural_key(tx, target, pairs)
+    return found
+
+
+async def _named(tx: Transaction, target: type[Resource], names: Collection[str]) -> dict[Key, Row]:
+    ids = [record for name in names if (record := as_uuid(name))]
+    found: dict[Key, Row] = {}
+    if ids:
+        found |= {str(row["id"]): row for row in await _held(tx, target, Sql.of("id = any(?)", ids))}
+    missing = [name for name in names if not as_uuid(name)] if "identifier" in target.fields else []
+    for state in ("null", "not null") if target.lifecycle.archive else ("",):
+        if missing:
+            archived = f" and archived_at is {state}" if state else ""
+            rows = await _held(tx, target, Sql.of(f"identifier = any(?){archived}", missing))
+            found |= {row["identifier"]: row for row in _active_last(target, rows)}
+            missing = [name for name in missing if name not in found]
+    return found
+
+
+async def _by_natural_key(
+    tx: Transaction, target: type[Resource], pairs: Collection[tuple[str, ...]]
+) -> dict[Key, Row]:
+    references = target.natural_key()
+    steps = []
+    for position, reference in enumerate(references):
+        steps.append(await parents(tx, reference.target, {pair[position] for pair in pairs}, ()))
+    asked = {}
+    for pair in pairs:
+        rows = [step.get(key) for step, key in zip(steps, pair, strict=True)]
+        if all(rows):
+            asked[tuple(row["id"] for row in rows if row)] = pair
+    if not asked:
+        return {}
+    columns = ", ".join(reference.name for reference in references)
+    arrays = ", ".join("?::uuid[]" for _ in references)
+    condition = Sql(
+        f"({columns}) in (select * from unnest({arrays}))", tuple(list(ids) for ids in zip(*asked, strict=True))
+    )
+    rows_found = _active_last(target, await _held(tx, target, condition))
+    return {asked[tuple(row[reference.name] for reference in references)]: row for row in rows_found}
+
+
+async def _held(tx: Transaction, target: type[Resource], condition: Sql) -> list[Row]:
+    wanted = every([Sql.of("workspace_id = ?", tx.workspace_id), condition])
+    return await tx.rows(
+        Sql(f"select * from {target.table} where {wanted.text} order by id for key share", wanted.args)
+    )
+
+
+def _active_last(target: type[Resource], rows: list[Row]) -> list[Row]:
+    """So that, in a dict by name, the active record wins, then the one archived last."""
+    if not target.lifecycle.archive:
+        return rows
+    return sorted(rows, key=lambda row: row["archived_at"] or _NEVER)

@@ -1,0 +1,36 @@
+"""Rows to the bytes of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ptolemy.database.transaction import Row
+from ptolemy.engine.read import Page
+from ptolemy.engine.resource import Resource, columns
+from ptolemy.kernel.json import encode
+
+
+def document(resource: type[Resource], row: Row) -> dict[str, Any]:
+    """The record as JSON values."""
+    return {
+        of.shown_as: None if (stored := row[name]) is None else of.show(stored)
+        for name, of in columns(resource).items()
+    }
+
+
+def record(resource: type[Resource], row: Row) -> bytes:
+    return encode(document(resource, row))
+
+
+def listing(resource: type[Resource], page: Page) -> bytes:
+    answer: dict[str, Any] = {
+        "data": [document(resource, row) for row in page.rows],
+        "meta": {"next_cursor": page.next_cursor, "has_more": page.next_cursor is not None},
+    }
+    return encode(answer | warned(page.warnings))
+
+
+def warned(warnings: Sequence[str]) -> dict[str, Any]:
+    """Warnings stand beside the data only when there is something to say."""
+    return {"warnings": list(warnings)} if warnings else {}

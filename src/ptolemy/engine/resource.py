@@ -1,0 +1,129 @@
+"""What a resource is: a declaration that the engine reads, and the few moments where its own rules speak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine.fields.field import Field
+from ptolemy.engine.fields.record_id import RecordId
+from ptolemy.engine.fields.reference import Reference
+from ptolemy.engine.fields.timestamp import Timestamp
+from ptolemy.kernel.actors import Role
+
+if TYPE_CHECKING:
+    from ptolemy.engine.write import Write
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """One row of the table of archive and hard delete."""
+
+    archive: bool
+    hard_delete: bool
+    cascade: bool = False
+    """A hard delete takes refusing dependents along when it is asked to."""
+
+
+class Unique:
+    """Fields whose values together are unique among the active records of a workspace."""
+
+    def __init__(self, *fields: Field[Any]) -> None:
+        self.fields = fields
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields)
+
+
+class NoOverlap:
+    """Half-open periods `[start, end)` of one parent that never overlap; a null end is open."""
+
+    def __init__(self, of: Reference, start: Timestamp, end: Timestamp) -> None:
+        self.of, self.start, self.end = of, start, end
+
+
+class Resource:
+    """Subclass it to declare a resource; the class body is the declaration. There is one instance, in the catalogue.
+
+    The methods are the moments of a write, in their order. They run for every way in: POST, PATCH, restore, batch, import.
+    """
+
+    singular: ClassVar[str]
+    collection: ClassVar[str]
+    lifecycle: ClassVar[Lifecycle]
+    unique: ClassVar[Sequence[Unique]] = ()
+    no_overlap: ClassVar[NoOverlap | None] = None
+    write_role: ClassVar[Role] = "member"
+    is_schema: ClassVar[bool] = False
+    """Part of the workspace's schema: recreated rather than restored, so exports name it by identifier alone."""
+    counted: ClassVar[bool] = False
+    """Its records are items of the plan's quota."""
+
+    by_the_million: ClassVar[bool] = False
+    """Its records come in bulk: an import or a cascade writes one event for all of them."""
+
+    fields: ClassVar[dict[str, Field[Any]]] = {}
+    table: ClassVar[str]
+    called: ClassVar[str]
+    """Its name in sentences: `market listing`."""
+    dependents: ClassVar[list[tuple[Resource, Reference]]]
+    """References of other resources to this one; the catalogue fills it in."""
+
+    def __init_subclass__(cls) -> None:
+        own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
+        cls.fields = cls.fields | own
+        cls.dependents = []
+        if "collection" in vars(cls):
+            cls.table = cls.collection.replace("-", "_")
+            cls.called = cls.singular.replace("_", " ")
+
+    @classmethod
+    def references(cls) -> list[Reference]:
+        return [field for field in cls.fields.values() if isinstance(field, Reference)]
+
+    @classmethod
+    def natural_key(cls) -> tuple[Reference, ...]:
+        """The references that together name a record which has no identifier of its own."""
+        for rule in cls.unique:
+            found = tuple(field for field in rule.fields if isinstance(field, Reference))
+            if len(found) == len(rule.fields):
+                return found
+        return ()
+
+    def items_in(self, row: Row) -> dict[str, int]:
+        """What `row` counts for in the plan's quota, by kind."""
+        return {self.table: 1} if self.counted else {}
+
+    # The moments of a write.
+
+    async def before_write(self, tx: Transaction, writes: Sequence[Write]) -> None:
+        """Fill in derived fields and look at other records; references are resolved."""
+
+    def check(self, write: Write) -> None:
+        """Rules about one record, on its values and parents alone. Refuse the write, don't raise."""
+
+    async def after_write(self, tx: Transaction, writes: Sequence[Write]) -> None:
+        """Changes to other records that follow from these, in the same transaction."""
+
+    async def archived_along(self, tx: Transaction, row: Row) -> Sequence[Row]:
+        """Active records that archiving `row` archives too."""
+        return ()
+
+
+ID = RecordId(required=True)
+CREATED_AT, UPDATED_AT, ARCHIVED_AT = Timestamp(required=True), Timestamp(required=True), Timestamp()
+ID.name, CREATED_AT.name, UPDATED_AT.name, ARCHIVED_AT.name = "id", "created_at", "updated_at", "archived_at"
+
+
+def times(resource: type[Resource]) -> dict[str, Field[Any]]:
+    """The instants that every record of a resource carries."""
+    always: dict[str, Field[Any]] = {"created_at": CREATED_AT, "updated_at": UPDATED_AT}
+    return always | ({"archived_at": ARCHIVED_AT} if resource.lifecycle.archive else {})
+
+
+def columns(resource: type[Resource]) -> dict[str, Field[Any]]:
+    """Everything that an answer shows of a record, in its order."""
+    return {"id": ID, **resource.fields, **times(resource)}

@@ -1,0 +1,106 @@
+"""Rows into the table of a resource."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine import constraints
+from ptolemy.kernel.identifiers import uuid7, uuid7s
+from ptolemy.kernel.problems import Problem
+
+if TYPE_CHECKING:
+    from ptolemy.engine.resource import Resource
+    from ptolemy.engine.write import Write
+
+
+async def store(tx: Transaction, resource: Resource, write: Write) -> Row:
+    """The stored row; where the database refuses, the user's problem."""
+    statement = _insert(tx, resource, write) if write.old is None else _update(tx, resource, write, write.old)
+    try:
+        row = await tx.row(statement)
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise constraints.explained(resource, error) from None
+    assert row is not None  # noqa: S101 - `returning *` of one row
+    return row
+
+
+async def insert_each(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | Problem]:
+    """Inserts many in one statement; those that the database refuses come back as problems, exactly those."""
+    if not writes:
+        return []
+    names = ["id", *resource.fields, *_kept_names(resource)]
+    ids = [write.kept.get("id") or new for write, new in zip(writes, uuid7s(len(writes)), strict=True)]
+    columns = [
+        ids,
+        *([_stored(of, write.new.get(name)) for write in writes] for name, of in resource.fields.items()),
+        *([write.kept.get(name) for write in writes] for name in _kept_names(resource)),
+    ]
+    arrays = ", ".join(f"?::{_array(resource, name)}[]" for name in names)
+    picked = ", ".join(f"coalesce({n}, now())" if n in ("created_at", "updated_at") else n for n in names)
+    statement = Sql(
+        f"insert into {resource.table} (workspace_id, {', '.join(names)})"
+        f" select ?::uuid, {picked} from unnest({arrays}) as new ({', '.join(names)})"
+        " on conflict do nothing returning *",
+        (tx.workspace_id, *columns),
+    )
+    stored = {row["id"]: row for row in await tx.rows(statement)}
+    # An id that stands twice in one statement comes back once: the first write has it.
+    return [
+        stored.pop(key) if key in stored else await _alone(tx, resource, write)
+        for key, write in zip(ids, writes, strict=True)
+    ]
+
+
+async def _alone(tx: Transaction, resource: Resource, write: Write) -> Row | Problem:
+    """Once more by itself: only so the database says which rule it breaks."""
+    try:
+        async with tx.savepoint():
+            return await store(tx, resource, write)
+    except Problem as problem:
+        return problem
+
+
+def _insert(tx: Transaction, resource: Resource, write: Write) -> Sql:
+    kept = {name: write.kept[name] for name in _kept_names(resource) if write.kept.get(name) is not None}
+    values = {
+        "workspace_id": tx.workspace_id,
+        "id": write.kept.get("id") or uuid7(),
+        **{name: _stored(of, write.new.get(name)) for name, of in resource.fields.items()},
+        **kept,
+    }
+    marks = ", ".join("?" for _ in values)
+    return Sql(
+        f"insert into {resource.table} ({', '.join(values)}) values ({marks}) returning *", tuple(values.values())
+    )
+
+
+def _update(tx: Transaction, resource: Resource, write: Write, old: Row) -> Sql:
+    values = {name: _stored(of, write.new.get(name)) for name, of in resource.fields.items()}
+    if write.verb == "restored":
+        values["archived_at"] = None
+    marks = ", ".join(f"{name} = ?" for name in values)
+    return Sql(
+        f"update {resource.table} set {marks}, updated_at = now(), recorded_at = now()"
+        " where workspace_id = ? and id = ? returning *",
+        (*values.values(), tx.workspace_id, old["id"]),
+    )
+
+
+def _stored(of: Any, value: Any) -> Any:
+    return None if value is None else of.store(value)
+
+
+def _kept_names(resource: Resource) -> tuple[str, ...]:
+    return ("created_at", "updated_at", "archived_at") if resource.lifecycle.archive else ("created_at", "updated_at")
+
+
+def _array(resource: Resource, name: str) -> str:
+    if name == "id":
+        return "uuid"
+    of = resource.fields.get(name)
+    return of.column_type.removesuffix(" collate pg_c_utf8") if of else "timestamptz"

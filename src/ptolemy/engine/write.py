@@ -1,0 +1,152 @@
+"""One record on its way into the database, and `save`, where creating, changing and restoring meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine import history, lookup, store
+from ptolemy.engine.fields.field import Field
+from ptolemy.engine.fields.reference import Reference
+from ptolemy.engine.resource import Resource
+from ptolemy.kernel.problems import Conflict, FieldError, Invalid, Problem
+
+T = TypeVar("T")
+Verb = Literal["created", "updated", "restored"]
+
+
+@dataclass
+class Write:
+    """What a moment sees: `old` and `new` state, the parents, and ways to refuse.
+
+    `sent` holds what the caller sent. `recorded` says that a record comes back as it once was recorded: its parents may
+    be archived and no defaults are filled in. `beside` holds the identifiers that a file carries beside UUIDs, `kept`
+    the id and the instants that a file carries.
+    """
+
+    verb: Verb
+    old: Row | None
+    new: dict[str, Any]
+    sent: Mapping[str, Any]
+    recorded: bool = False
+    beside: Mapping[str, lookup.Key] = field(default_factory=dict)
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    parents: dict[str, Row] = field(default_factory=dict)
+    errors: list[FieldError] = field(default_factory=list)
+    conflict: Conflict | None = None
+
+    def get(self, of: Field[T]) -> T | None:
+        value: T | None = self.new.get(of.name)
+        return value
+
+    def was(self, of: Field[T]) -> T | None:
+        if self.old is None or self.old[of.name] is None:
+            return None
+        return of.load(self.old[of.name])
+
+    def changed(self, of: Field[Any]) -> bool:
+        return self.old is None or not of.same(self.get(of), self.was(of))
+
+    def parent(self, reference: Reference) -> Row | None:
+        return self.parents.get(reference.name)
+
+    def refuse_field(self, path: str, code: str, message: str) -> None:
+        """A bad value: a 422 that names every one."""
+        self.errors.append(FieldError(path, code, message))
+
+    def refuse(self, code: str, detail: str, *, field: str | None = None) -> None:
+        """A rule that this write breaks although its values are fine by themselves: a 409."""
+        self.conflict = self.conflict or Conflict(code, detail, (FieldError(field, code, detail),) if field else ())
+
+    @property
+    def problem(self) -> Problem | None:
+        return Invalid(*self.errors) if self.errors else self.conflict
+
+
+async def create(tx: Transaction, resource: Resource, sent: Mapping[str, Any]) -> Row:
+    [row] = await save(tx, resource, [creation(resource, sent)])
+    return row
+
+
+def creation(resource: Resource, sent: Mapping[str, Any], **imported: Any) -> Write:
+    new = {name: sent.get(name, of.default) for name, of in resource.fields.items()}
+    return Write("created", None, new, sent, **imported)
+
+
+async def change(tx: Transaction, resource: Resource, key: str, sent: Mapping[str, Any]) -> Row:
+    """The changed record; one that stays the same is left alone, without an event."""
+    row = await lookup.one(tx, type(resource), key, lock="for no key update")
+    if row.get("archived_at") is not None:
+        raise Conflict("archived", f"the {resource.called} is archived: restore it first")
+    [stored] = await save(tx, resource, [Write("updated", row, loaded(resource, row) | dict(sent), sent)])
+    return stored
+
+
+async def restore(tx: Transaction, resource: Resource, key: str) -> Row:
+    row = await lookup.one(tx, type(resource), key, lock="for no key update")
+    if row["archived_at"] is None:
+        raise Conflict("not_archived", f"the {resource.called} is not archived")
+    [stored] = await save(tx, resource, [Write("restored", row, loaded(resource, row), {})])
+    return stored
+
+
+def loaded(resource: Resource, row: Row) -> dict[str, Any]:
+    return {name: None if row[name] is None else of.load(row[name]) for name, of in resource.fields.items()}
+
+
+async def save(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row]:
+    """All of them or none; answers the stored rows in order, or raises the first write's problem."""
+    await _prepare(tx, resource, writes)
+    for write in writes:
+        if write.problem:
+            raise write.problem
+    stored = []
+    for write in writes:
+        row = write.old if write.verb == "updated" and not _differs(resource, write) else None
+        stored.append(row or await store.store(tx, resource, write))
+    changed = [(write, row) for write, row in zip(writes, stored, strict=True) if row is not write.old]
+    await _follow_up(tx, resource, changed)
+    return stored
+
+
+async def save_each(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | Problem]:
+    """New records, each by itself: the good ones go in, for each other one its problem comes back in its place."""
+    await _prepare(tx, resource, writes)
+    good = [write for write in writes if not write.problem]
+    outcomes = iter(await store.insert_each(tx, resource, good))
+    answers: list[Row | Problem] = [write.problem or next(outcomes) for write in writes]
+    kept = [(write, row) for write, row in zip(writes, answers, strict=True) if not isinstance(row, Problem)]
+    await _follow_up(tx, resource, kept)
+    return answers
+
+
+async def _prepare(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> None:
+    for of in resource.fields.values():
+        await of.resolve(tx, writes)
+    for write in writes:
+        for of in resource.fields.values():
+            if write.new.get(of.name) is None and of.required and not of.derived and not _has_error(write, of.name):
+                write.refuse_field(of.name, "required", "is required")
+            elif of.fixed and write.old is not None and write.changed(of):
+                write.refuse_field(of.name, "immutable", "can't be changed once the record is created")
+    sound = [write for write in writes if not write.problem]
+    await resource.before_write(tx, sound)
+    for write in sound:
+        if not write.problem:
+            resource.check(write)
+
+
+async def _follow_up(tx: Transaction, resource: Resource, saved: Sequence[tuple[Write, Row]]) -> None:
+    if saved:
+        await resource.after_write(tx, [write for write, _ in saved])
+        await history.record(tx, resource, [history.Change(write.verb, write.old, row) for write, row in saved])
+
+
+def _has_error(write: Write, name: str) -> bool:
+    return any(error.field == name or error.field.startswith(f"{name}.") for error in write.errors)
+
+
+def _differs(resource: Resource, write: Write) -> bool:
+    return any(write.changed(of) for of in resource.fields.values())

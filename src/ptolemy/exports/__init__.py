@@ -1,0 +1,1 @@
+"""Exports: records to files, each file one consistent snapshot."""

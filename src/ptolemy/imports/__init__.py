@@ -1,0 +1,1 @@
+"""Imports: files to records, by the same rules as every other write."""

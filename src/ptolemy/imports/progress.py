@@ -1,0 +1,81 @@
+"""How far an import is, as its row in the database says it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.imports.rows import RowError
+from ptolemy.kernel.identifiers import uuid7s
+from ptolemy.kernel.json import decode_exact, encode
+
+_FIRST_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one batch: how many rows it had, how many were created, and what was wrong with the others."""
+
+    rows: int
+    imported: int
+    errors: Sequence[RowError] = ()
+
+
+@dataclass
+class Progress:
+    processed: int = 0
+    imported: int = 0
+    failed: int = 0
+    summary: dict[tuple[str, str | None], dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, row: Row) -> Progress:
+        """Where a `continue` import stands: its progress was committed with its rows."""
+        summary = {(entry["code"], entry["field"]): entry for entry in decode_exact(row["error_summary"])}
+        return cls(row["rows_processed"], row["rows_imported"], row["rows_failed"], summary)
+
+    def add(self, outcome: Outcome) -> None:
+        self.processed += outcome.rows
+        self.imported += outcome.imported
+        self.failed += len({error.row for error in outcome.errors})
+        for error in outcome.errors:
+            entry = self.summary.setdefault(
+                (error.code, error.field), {"code": error.code, "field": error.field, "count": 0, "first_rows": []}
+            )
+            entry["count"] += 1
+            if len(entry["first_rows"]) < _FIRST_ROWS:
+                entry["first_rows"].append(error.row)
+
+
+async def store_progress(tx: Transaction, import_id: UUID, progress: Progress, *, imported: int) -> None:
+    """`imported` counts what this transaction's commit makes true: nothing yet, while an `abort` import is under way."""
+    statement = Sql.of(
+        "update imports"
+        " set rows_processed = ?, rows_imported = ?, rows_failed = ?, error_summary = ?, updated_at = now(), recorded_at = now()"
+        " where workspace_id = ? and id = ?",
+        progress.processed,
+        imported,
+        progress.failed,
+        encode(list(progress.summary.values())).decode(),
+        tx.workspace_id,
+        import_id,
+    )
+    await tx.run(statement)
+
+
+async def store_errors(tx: Transaction, import_id: UUID, errors: Sequence[RowError]) -> None:
+    if not errors:
+        return
+    statement = Sql.of(
+        'insert into import_errors (workspace_id, import_id, id, "row", line, field, code, message)'
+        " select ?, ?, * from unnest(?::uuid[], ?::bigint[], ?::bigint[], ?::text[], ?::text[], ?::text[])",
+        tx.workspace_id,
+        import_id,
+        uuid7s(len(errors)),
+        *(list(column) for column in zip(*errors, strict=True)),
+    )
+    await tx.run(statement)

@@ -1,0 +1,51 @@
+"""An import as its user sees it; the engine reads it, only this room writes it."""
+
+from ptolemy.engine.fields import Boolean, Choice, Integer, Json, RecordId, Text, Timestamp
+from ptolemy.engine.resource import Lifecycle, Resource
+
+STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
+
+
+class ErrorSummary(Json):
+    """The failed rows by code and field: how many, and which ones first."""
+
+    shown = {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "code": {"type": "string"},
+                "field": {"type": ["string", "null"]},
+                "count": {"type": "integer"},
+                "first_rows": {"type": "array", "items": {"type": "integer"}},
+            },
+            "required": ["code", "field", "count", "first_rows"],
+        },
+    }
+
+
+class Imports(Resource):
+    """One file on its way into the workspace."""
+
+    singular = "import"
+    collection = "imports"
+    lifecycle = Lifecycle(archive=False, hard_delete=False)
+
+    resource_type = Text(required=True)
+    format = Choice("json", "csv")
+    status = Choice(*STATUSES, required=True)
+    on_error = Choice("abort", "continue", required=True)
+    dry_run = Boolean(required=True)
+    file_name = Text()
+    file_size = Integer(required=True)
+    sha256 = Text(required=True)
+    row_count = Integer()
+    rows_processed = Integer(required=True)
+    rows_imported = Integer(required=True)
+    rows_updated = Integer(required=True)
+    rows_failed = Integer(required=True)
+    error_summary = ErrorSummary(required=True)
+    error = Text()
+    created_by = RecordId()
+    started_at = Timestamp()
+    completed_at = Timestamp()

@@ -1,0 +1,1 @@
+"""The resources: one declaration a file, its special rules beside it."""
