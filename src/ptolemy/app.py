@@ -2,33 +2,101 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
+from ptolemy.accounts.passwords import Passwords
 from ptolemy.api.account_operations import account_operations
 from ptolemy.api.answers import ProblemModel, http_problem, problem
 from ptolemy.api.dispatch import Dispatcher
 from ptolemy.api.health import health_operations
-from ptolemy.api.job_operations import job_operations
+from ptolemy.api.export_operations import export_operations
+from ptolemy.api.import_operations import import_operations
 from ptolemy.api.operations import Operation, OperationRoute
 from ptolemy.api.requests import Requests
 from ptolemy.api.resource_operations import resource_operations
 from ptolemy.api.services import Services
 from ptolemy.catalogue import RESOURCES
+from ptolemy.database.pool import Database
+from ptolemy.engine.cursors import Cursors
+from ptolemy.files.store import FileStore, LocalFiles
 from ptolemy.kernel.problems import Problem
+from ptolemy.kernel.signing import Signer
+from ptolemy.worker import run_worker
+
+UNPACKED_LIMIT_BYTES = 10_000_000_000
+"""What a gzip file may unfold to: far above any honest file of the largest upload."""
 
 Opener = Callable[[], AbstractAsyncContextManager[Services]]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the product runs with. `jobs_at_once` of 0 leaves the jobs to other processes."""
+
+    dsn: str
+    files_directory: Path
+    secret_key: str
+    public_url: str | None = None
+    max_upload_bytes: int = 100_000_000
+    jobs_at_once: int = 2
+
+
+@asynccontextmanager
+async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
+    """Services on an open database, and a worker beside them; at the end the worker's batches finish first."""
+    database = await Database.open(configuration.dsn)
+    files = LocalFiles(configuration.files_directory)
+    services = Services(
+        database=database,
+        files=files,
+        passwords=Passwords(),
+        cursors=Cursors(Signer(configuration.secret_key, "cursors")),
+        file_signer=Signer(configuration.secret_key, "files"),
+        public_url=configuration.public_url,
+        max_upload_bytes=configuration.max_upload_bytes,
+    )
+    try:
+        async with _worker(configuration, database, files):
+            yield services
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def _worker(configuration: Configuration, database: Database, files: FileStore) -> AsyncIterator[None]:
+    if not configuration.jobs_at_once:
+        yield
+        return
+    stop = asyncio.Event()
+    working = asyncio.create_task(
+        run_worker(
+            database,
+            files,
+            stop,
+            concurrency=configuration.jobs_at_once,
+            unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
+        )
+    )
+    try:
+        yield
+    finally:
+        stop.set()
+        await working
 
 
 def operations() -> list[Operation]:
     """Every operation that the API has."""
     of_resources = [operation for resource in RESOURCES for operation in resource_operations(resource)]
-    return [*health_operations(), *account_operations(), *of_resources, *job_operations()]
+    return [*health_operations(), *account_operations(), *of_resources, *export_operations(), *import_operations()]
 
 
 def create_app(open_services: Opener) -> Requests:

@@ -12,7 +12,7 @@ Shape = tuple[int, str]
 
 
 class Dispatcher(Router):
-    """A router that tries only the routes of a request's own shape: how many segments, and the collection among them."""
+    """A router that tries only the routes of a request's own shape: the number of segments, and the collection."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         super().__init__(list[BaseRoute](routes), redirect_slashes=False)

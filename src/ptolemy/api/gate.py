@@ -11,7 +11,7 @@ from ptolemy.kernel.problems import Forbidden, Unauthorized
 
 
 async def admit(request: Request, database: Database, needed: str) -> Access | None:
-    """The caller's access: 401 without good credentials, 404 for a workspace that isn't theirs, 403 for too low a role."""
+    """The caller's access: a 401 without good credentials, a 404 outside their workspaces, a 403 for too low a role."""
     if needed == "anyone":
         return None
     access = await authenticate(

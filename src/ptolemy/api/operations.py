@@ -23,7 +23,7 @@ Access = Role | Literal["anyone", "signed_in"]
 
 @dataclass(frozen=True)
 class Operation:
-    """`access` is the least role in the workspace, or who else may call. `answers` maps a status to the model of its body."""
+    """`access` is the least role in the workspace, or who else may call; `answers` has the model of each status."""
 
     method: str
     path: str

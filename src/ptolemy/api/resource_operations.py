@@ -71,25 +71,15 @@ class _Handlers:
         self._kind = type(resource)
 
     async def list(self, call: Call) -> Response:
-        asked = call.query
-        if asked.ids == "":
-            raise BadRequest("empty_ids", "ids must name at least one record")
-        query = Query(
-            equal=self._equal(asked),
-            ids=asked.ids.split(",") if asked.ids is not None else None,
-            archived=getattr(asked, "archived", "false"),
-            limit=asked.limit,
-            after=asked.after,
-        )
         async with call.transaction() as tx:
-            page = await read.page(tx, self._kind, query, call.services.cursors)
+            page = await read.page(tx, self._kind, list_query(self._kind, call.query), call.services.cursors)
         return json(render.listing(self._kind, page))
 
     async def filter(self, call: Call) -> Response:
         asked = call.body
         query = Query(
             filter=asked.filter,
-            equal=self._equal(asked),
+            equal=_equal(self._kind, asked),
             archived=getattr(asked, "archived", "false"),
             sort=[(key.field, key.direction) for key in asked.sort],
             limit=asked.limit,
@@ -101,7 +91,9 @@ class _Handlers:
 
     async def count(self, call: Call) -> Response:
         asked = call.body
-        query = Query(filter=asked.filter, equal=self._equal(asked), archived=getattr(asked, "archived", "false"))
+        query = Query(
+            filter=asked.filter, equal=_equal(self._kind, asked), archived=getattr(asked, "archived", "false")
+        )
         async with call.transaction() as tx:
             number, warnings = await read.count(tx, self._kind, query)
         return json(encode({"count": number} | render.warned(warnings)))
@@ -135,6 +127,20 @@ class _Handlers:
                 await lifecycle.archive(tx, self._resource, key)
         return no_content()
 
-    def _equal(self, asked: Any) -> dict[str, Any]:
-        references = [reference.name for reference in self._kind.references()]
-        return {name: value for name in references if (value := getattr(asked, name)) is not None}
+
+def list_query(resource: type[Resource], asked: Any) -> Query:
+    """What the query parameters of a list ask for."""
+    if asked.ids == "":
+        raise BadRequest("empty_ids", "ids must name at least one record")
+    return Query(
+        equal=_equal(resource, asked),
+        ids=asked.ids.split(",") if asked.ids is not None else None,
+        archived=getattr(asked, "archived", "false"),
+        limit=asked.limit,
+        after=asked.after,
+    )
+
+
+def _equal(resource: type[Resource], asked: Any) -> dict[str, Any]:
+    names = [reference.name for reference in resource.references()]
+    return {name: value for name in names if (value := getattr(asked, name)) is not None}

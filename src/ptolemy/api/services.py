@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 
 from ptolemy.accounts.access import Access
+from ptolemy.accounts.passwords import Passwords
 from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.cursors import Cursors
@@ -27,6 +28,7 @@ class Services:
     file_signer: Signer
     public_url: str | None
     max_upload_bytes: int
+    passwords: Passwords
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Two roles, and row-level security by workspace as the second wall behind `workspace_id` in every statement.
 
 `ptolemy_owner` owns the tables: migrations, bulk work, retention, `doctor`. `ptolemy_app` serves requests: it sees one
-workspace at a time and can neither change nor remove an event. Neither logs in; the login takes their place by `set role`.
+workspace at a time and can neither change nor remove an event. Neither logs in; the login takes their place by `set
+role`.
 Where the login may not create roles, all runs as the login without row-level security, and `doctor` warns.
 """
 
@@ -27,7 +28,7 @@ WITHOUT_WORKSPACE = frozenset(
         "jobs",
     }
 )
-"""Tables read before a workspace is known (sign-in, the queue). On Citus they stay local; all others are distributed."""
+"""Tables read before a workspace is known: sign-in, the queue. On Citus they stay local; others are distributed."""
 
 APPEND_ONLY = frozenset({"events"})
 
@@ -48,7 +49,7 @@ async def role_for(driver: Driver, role: str) -> str | None:
 
 
 async def secure(driver: Driver) -> None:
-    """Grants and policies for every table there is; runs as the owner after each migration, and changes nothing twice."""
+    """Grants and policies for every table there is; runs as the owner after a migration, and changes nothing twice."""
     if not await _roles_exist(driver):
         return
     tables = await driver.fetch(

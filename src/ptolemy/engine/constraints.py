@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ptolemy.engine.resource import Resource
 
 _NAME = re.compile(r'constraint "([^"]+?)(?:_\d{6,})?"')
-"""On Citus the name stands in the message only, with the number of the shard behind it; so it is read there everywhere."""
+"""On Citus the name stands in the message only, with the number of the shard behind it; so it is read there always."""
 
 
 def explained(resource: Resource, error: asyncpg.PostgresError) -> Problem:

@@ -15,7 +15,8 @@ from uuid import UUID
 
 import msgspec
 
-from ptolemy.database.transaction import Row, Transaction
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Transaction
 from ptolemy.engine.fields import Field, Items, Json, Reference, TypeValues
 from ptolemy.engine.fields.type_values import Definitions, definitions
 from ptolemy.engine.resource import ID, Resource, times
@@ -70,8 +71,12 @@ class Interchange:
         """What stands before the key of a custom field in a CSV header."""
         return "item." if isinstance(self.custom, Items) else "field."
 
-    def json_keys(self) -> list[str]:
-        return [column_name(column) for column in self.columns]
+    @property
+    def series_kind(self) -> str | None:
+        """The kind of series whose values these are."""
+        if self.custom is None or "kind" not in self.custom.type.target.fields:
+            return None
+        return "composite" if isinstance(self.custom, Items) else "scalar"
 
 
 def column_name(column: Column) -> str:
@@ -104,16 +109,23 @@ class CustomFields:
         return definition is None or definition["data_type"] == "text"
 
 
-async def custom_fields(tx: Transaction, interchange: Interchange, types: Sequence[Row]) -> CustomFields:
-    """What `types` (rows of the type's table, ordered by identifier) define."""
+async def custom_fields(tx: Transaction, interchange: Interchange) -> CustomFields:
+    """What all types of the workspace define for this resource."""
     custom = interchange.custom
     if custom is None:
         return CustomFields({}, ())
-    by_type = await definitions(tx, custom.defined_by, {row["id"] for row in types})
+    kind = interchange.series_kind
+    statement = Sql(
+        f"select id from {custom.type.target.table}"
+        f" where workspace_id = ?{' and kind = ?' if kind else ''} order by identifier, id",
+        (tx.workspace_id, *([kind] if kind else [])),
+    )
+    types = [row["id"] for row in await tx.rows(statement)]
+    by_type = await definitions(tx, custom.defined_by, set(types))
     keys: dict[str, None] = {}
     for part in ("active", "archived"):
-        for row in types:
-            keys |= dict.fromkeys(getattr(by_type[row["id"]], part))
+        for type_id in types:
+            keys |= dict.fromkeys(getattr(by_type[type_id], part))
     return CustomFields(by_type, list(keys))
 
 

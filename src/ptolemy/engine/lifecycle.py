@@ -93,7 +93,8 @@ async def _delete(tx: Transaction, resource: Resource, rows: Sequence[Row]) -> N
             await _delete_values(tx, child, reference, ids)
         else:
             statement = Sql.of(
-                f"select * from {child.table} where workspace_id = ? and {reference.name} = any(?) order by id for update",
+                f"select * from {child.table}"
+                f" where workspace_id = ? and {reference.name} = any(?) order by id for update",
                 tx.workspace_id,
                 ids,
             )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Lock = Literal["", "for key share", "for no key update", "for update"]
 Key = str | tuple[str, ...]
-"""A UUID, an identifier, or, for a record without one, the keys of its natural key: a listing's instrument and market."""
+"""A UUID, an identifier, or, for a record without one, its natural key: a listing's instrument and market."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 

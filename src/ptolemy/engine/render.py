@@ -24,8 +24,13 @@ def record(resource: type[Resource], row: Row) -> bytes:
 
 
 def listing(resource: type[Resource], page: Page) -> bytes:
+    return envelope([document(resource, row) for row in page.rows], page)
+
+
+def envelope(documents: Sequence[dict[str, Any]], page: Page) -> bytes:
+    """The answer of a list or a filter around the documents of its page."""
     answer: dict[str, Any] = {
-        "data": [document(resource, row) for row in page.rows],
+        "data": documents,
         "meta": {"next_cursor": page.next_cursor, "has_more": page.next_cursor is not None},
     }
     return encode(answer | warned(page.warnings))

@@ -48,7 +48,7 @@ class NoOverlap:
 class Resource:
     """Subclass it to declare a resource; the class body is the declaration. There is one instance, in the catalogue.
 
-    The methods are the moments of a write, in their order. They run for every way in: POST, PATCH, restore, batch, import.
+    The methods are the moments of a write, in their order. They run for every way in: POST, PATCH, restore, import.
     """
 
     singular: ClassVar[str]

@@ -16,7 +16,6 @@ from ptolemy.engine.interchange import (
     Name,
     cell_value,
     column_name,
-    custom_fields,
     json_value,
 )
 from ptolemy.formats.csv import CsvWriter, guard
@@ -40,18 +39,6 @@ async def rows(tx: Transaction, interchange: Interchange, wanted: Sql) -> AsyncI
     cursor = await tx.driver.cursor(numbered(statement.text), *statement.args)
     while batch := await cursor.fetch(_AT_ONCE):
         yield batch
-
-
-async def all_custom_fields(tx: Transaction, interchange: Interchange) -> CustomFields:
-    custom = interchange.custom
-    if custom is None:
-        return CustomFields({}, ())
-    types = custom.type.target
-    kind = " and kind = 'composite'" if isinstance(custom, Items) else ""
-    statement = Sql.of(
-        f"select id, identifier from {types.table} where workspace_id = ?{kind} order by identifier, id", tx.workspace_id
-    )
-    return await custom_fields(tx, interchange, await tx.rows(statement))
 
 
 def json_writer(out: BinaryIO, interchange: Interchange, custom: CustomFields) -> RowWriter:
@@ -92,9 +79,7 @@ def _json(interchange: Interchange, custom: CustomFields, column: Field[Any] | N
     return values
 
 
-def _cells(
-    interchange: Interchange, custom: CustomFields, column: Field[Any] | Name, row: Row
-) -> Sequence[str | None]:
+def _cells(interchange: Interchange, custom: CustomFields, column: Field[Any] | Name, row: Row) -> Sequence[str | None]:
     if isinstance(column, Name):
         return (guard(row[f"named_{column.column}"]),)
     if column is interchange.custom:

@@ -73,6 +73,8 @@ def _keys(interchange: Interchange, values: Mapping[str, Any]) -> set[str]:
     if isinstance(nested, dict):
         return set(nested)
     if isinstance(nested, list):
-        return {item["field_key"] for item in nested if isinstance(item, dict) and isinstance(item.get("field_key"), str)}
+        return {
+            item["field_key"] for item in nested if isinstance(item, dict) and isinstance(item.get("field_key"), str)
+        }
     prefix = interchange.prefix
     return {column.removeprefix(prefix) for column, cell in values.items() if column.startswith(prefix) and cell}

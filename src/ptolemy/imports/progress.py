@@ -55,7 +55,8 @@ async def store_progress(tx: Transaction, import_id: UUID, progress: Progress, *
     """`imported` counts what this transaction's commit makes true: nothing yet, while an `abort` import is under way."""
     statement = Sql.of(
         "update imports"
-        " set rows_processed = ?, rows_imported = ?, rows_failed = ?, error_summary = ?, updated_at = now(), recorded_at = now()"
+        " set rows_processed = ?, rows_imported = ?, rows_failed = ?, error_summary = ?,"
+        " updated_at = now(), recorded_at = now()"
         " where workspace_id = ? and id = ?",
         progress.processed,
         imported,

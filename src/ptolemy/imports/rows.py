@@ -65,10 +65,9 @@ class RowReader:
         if self._cells and self._interchange.custom and not recorded:
             custom = taken.sent.get(self._interchange.custom.name, {})
             taken.sent[self._interchange.custom.name] = {key: cell for key, cell in custom.items() if cell is not None}
-        write = creation(
+        return creation(
             self._resource, taken.sent, recorded=recorded, beside=taken.beside, kept=taken.kept, errors=taken.errors
         )
-        return write
 
     def _take(self, taken: _Taken, name: str, value: Any) -> None:
         column, key = self._columns.get(name), self._key(name)

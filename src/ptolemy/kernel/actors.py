@@ -1,7 +1,10 @@
 """Who does something, and where."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 ActorType = Literal["human", "robot", "system"]
@@ -27,6 +30,23 @@ class Caller:
     workspace_id: UUID
     actor: Actor
     request_id: str | None = None
+
+    def packed(self) -> dict[str, Any]:
+        """As JSON, for a job that goes on in the caller's name."""
+        actor_id = str(self.actor.id) if self.actor.id else None
+        return {
+            "actor": {"type": self.actor.type, "id": actor_id, "name": self.actor.name},
+            "request_id": self.request_id,
+        }
+
+    @classmethod
+    def unpacked(cls, workspace_id: UUID, packed: Mapping[str, Any]) -> Caller:
+        actor = packed["actor"]
+        return cls(
+            workspace_id,
+            Actor(actor["type"], UUID(actor["id"]) if actor["id"] else None, actor["name"]),
+            packed["request_id"],
+        )
 
 
 def allows(held: Role, needed: Role) -> bool:

@@ -27,7 +27,7 @@ def parse_decimal(value: object) -> Decimal:
     assert isinstance(exponent, int)  # noqa: S101 - finite, so it is
     if -exponent > MAX_DIGITS or (number and len(digits) + exponent > MAX_DIGITS) or exponent > MAX_DIGITS:
         raise ValueError(f"must have at most {MAX_DIGITS} digits on either side of the point")
-    return number + 0 if not number else number
+    return number or number + 0
 
 
 def write_decimal(number: Decimal) -> str:

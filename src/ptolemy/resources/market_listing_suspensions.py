@@ -5,7 +5,7 @@ from ptolemy.resources.market_listings import MarketListings
 
 
 class MarketListingSuspensions(Resource):
-    """A period in which a listing doesn't trade, from its first instant to before its last; with an open end it is now."""
+    """A period in which a listing doesn't trade, from its first instant to before its last; open means until now."""
 
     singular = "market_listing_suspension"
     collection = "market-listing-suspensions"

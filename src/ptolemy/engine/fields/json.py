@@ -15,7 +15,7 @@ _MAX_DEPTH = 50
 
 
 class Json(Field[dict[str, Any]]):
-    """A JSON object of the user's own. Kept as PostgreSQL's `jsonb`: exact numbers, no order of keys, no double keys."""
+    """A JSON object of the user's own, kept as PostgreSQL's `jsonb`: exact numbers, no order of keys, no key twice."""
 
     column_type = "jsonb"
     fault = "invalid_json"

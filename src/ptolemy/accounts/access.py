@@ -1,0 +1,116 @@
+"""Who calls: from a bearer token to an actor and a role, by one statement a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from ptolemy.accounts.credentials import digest, kind_of
+from ptolemy.accounts.workspaces import is_slug
+from ptolemy.database.pool import Database
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Row
+from ptolemy.kernel.actors import Actor, Caller, Role
+from ptolemy.kernel.identifiers import as_uuid
+from ptolemy.kernel.problems import NotFound, Unauthorized
+
+NOWHERE = UUID(int=0)
+"""The workspace of a request that names none (RFC 9562, nil UUID): no record has it."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """A caller whose credentials are good, and their role in the caller's workspace.
+
+    `credential_id` is the id of the session or the token; without a workspace the role is the least.
+    """
+
+    caller: Caller
+    role: Role
+    user_id: UUID
+    credential_id: UUID
+
+
+async def authenticate(
+    database: Database, bearer: str, workspace: str | None, *, request_id: str | None = None
+) -> Access:
+    """The access that `bearer` gives to the workspace (UUID or slug), or to no workspace in particular.
+
+    Bad, expired and revoked credentials are a 401; a workspace that isn't theirs is a 404, whether it exists or not.
+    """
+    kind = kind_of(bearer)
+    if kind == "robot":
+        return await _robot(database, bearer, workspace, request_id)
+    if kind == "access":
+        return await _human(database, bearer, workspace, request_id)
+    raise Unauthorized("invalid_token", "the bearer token is not one of this server's")
+
+
+async def _robot(database: Database, bearer: str, workspace: str | None, request_id: str | None) -> Access:
+    row: Row | None = await database.row(
+        Sql.of(
+            "select t.id, t.user_id, t.workspace_id, w.slug, m.role, u.name, t.revoked_at is not null as revoked,"
+            " t.expires_at <= now() as expired, t.last_used_at > now() - interval '1 minute' as just_used"
+            " from tokens t"
+            " join users u on u.id = t.user_id"
+            " join workspaces w on w.id = t.workspace_id"
+            " left join memberships m on m.workspace_id = t.workspace_id and m.user_id = t.user_id"
+            " where t.hash = ?",
+            digest(bearer),
+        )
+    )
+    if row is None:
+        raise Unauthorized("invalid_token", "the token is unknown: it was mistyped, or belongs to another server")
+    if row["revoked"] or row["role"] is None:
+        raise Unauthorized("token_revoked", "the token was revoked: ask an admin of the workspace for a new one")
+    if row["expired"]:
+        raise Unauthorized("token_expired", "the token has expired: ask an admin of the workspace for a new one")
+    if workspace is not None and workspace != row["slug"] and as_uuid(workspace) != row["workspace_id"]:
+        raise _no_such_workspace(workspace)
+    if not row["just_used"]:
+        await _note_use(database, row)
+    caller = Caller(row["workspace_id"], Actor("robot", row["user_id"], row["name"]), request_id)
+    return Access(caller, row["role"], row["user_id"], row["id"])
+
+
+async def _note_use(database: Database, token: Row) -> None:
+    # Once a minute and token, so that a busy robot's requests stay reads.
+    await database.row(
+        Sql.of(
+            "update tokens set last_used_at = now() where workspace_id = ? and id = ?",
+            token["workspace_id"],
+            token["id"],
+        )
+    )
+
+
+async def _human(database: Database, bearer: str, workspace: str | None, request_id: str | None) -> Access:
+    named = as_uuid(workspace) if workspace else None
+    slug = workspace if workspace and is_slug(workspace) else None
+    row: Row | None = await database.row(
+        Sql.of(
+            "select s.id, s.user_id, u.name, u.email, w.id as workspace_id, m.role,"
+            " s.revoked_at is not null as revoked, s.access_expires_at <= now() as expired"
+            " from sessions s"
+            " join users u on u.id = s.user_id"
+            f" left join workspaces w on {'w.id = ?' if named else 'w.slug = ?'}"
+            " left join memberships m on m.workspace_id = w.id and m.user_id = s.user_id"
+            " where s.access_hash = ?",
+            named or slug,
+            digest(bearer),
+        )
+    )
+    if row is None or row["revoked"]:
+        raise Unauthorized("invalid_token", "this sign-in has ended: sign in again")
+    if row["expired"]:
+        raise Unauthorized("token_expired", "the access token has expired: refresh it, or sign in again")
+    if workspace is not None and row["role"] is None:
+        raise _no_such_workspace(workspace)
+    caller = Caller(
+        row["workspace_id"] or NOWHERE, Actor("human", row["user_id"], row["name"] or row["email"]), request_id
+    )
+    return Access(caller, row["role"] or "viewer", row["user_id"], row["id"])
+
+
+def _no_such_workspace(workspace: str) -> NotFound:
+    return NotFound("workspace_not_found", f"there is no workspace {workspace!r} that you belong to")

@@ -1,0 +1,129 @@
+"""Who belongs to a workspace, and in which role."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.events.log import Entry, record
+from ptolemy.kernel.actors import ROLES, Role
+from ptolemy.kernel.identifiers import uuid7
+from ptolemy.kernel.problems import Conflict, FieldError, Invalid, NotFound
+
+ROBOT_ROLES: tuple[Role, ...] = ("viewer", "member")
+
+_MEMBERS = (
+    "select m.*, u.kind, u.email, u.name from memberships m join users u on u.id = m.user_id where m.workspace_id = ?"
+)
+
+
+async def add_member(tx: Transaction, user_id: UUID, role: str) -> Row:
+    """Gives a person or a robot a role in the transaction's workspace."""
+    statement = Sql.of(
+        "insert into memberships (workspace_id, id, user_id, role) values (?, ?, ?, ?) returning id",
+        tx.workspace_id,
+        uuid7(),
+        user_id,
+        checked_role(role, ROLES),
+    )
+    try:
+        membership_id = await tx.value(statement)
+    except asyncpg.UniqueViolationError:
+        raise Conflict("duplicate", "they belong to this workspace already") from None
+    row = await membership(tx, membership_id)
+    changes = {"role": {"from": None, "to": row["role"]}}
+    await record(tx, [Entry("membership.created", "membership", row["id"], _called(row), changes)])
+    return row
+
+
+async def memberships(tx: Transaction, *, kind: str | None = None, after: UUID | None, limit: int) -> Sequence[Row]:
+    """The people and robots of the workspace, or those of one kind, in order of id behind `after`."""
+    statement = Sql.of(
+        f"{_MEMBERS} and (?::text is null or u.kind = ?) and (?::uuid is null or m.id > ?) order by m.id limit ?",
+        tx.workspace_id,
+        kind,
+        kind,
+        after,
+        after,
+        limit,
+    )
+    return await tx.rows(statement)
+
+
+async def membership(tx: Transaction, membership_id: UUID | None) -> Row:
+    row = await tx.row(Sql.of(f"{_MEMBERS} and m.id = ?", tx.workspace_id, membership_id))
+    if row is None:
+        raise NotFound("not_found", "there is no such membership in this workspace")
+    return row
+
+
+async def change_role(tx: Transaction, membership_id: UUID | None, role: str) -> Row:
+    """Another role for a member; the last admin keeps theirs, and robots are viewers or members."""
+    await tx.lock("memberships")
+    old = await membership(tx, membership_id)
+    checked = checked_role(role, ROBOT_ROLES if old["kind"] == "robot" else ROLES)
+    if old["role"] == checked:
+        return old
+    await _keep_an_admin(tx, old)
+    await tx.run(
+        Sql.of(
+            "update memberships set role = ?, updated_at = now() where workspace_id = ? and id = ?",
+            checked,
+            tx.workspace_id,
+            old["id"],
+        )
+    )
+    changes = {"role": {"from": old["role"], "to": checked}}
+    await record(tx, [Entry("membership.updated", "membership", old["id"], _called(old), changes)])
+    return await membership(tx, membership_id)
+
+
+async def remove_member(tx: Transaction, membership_id: UUID | None) -> None:
+    """Takes a member out of the workspace; a robot's tokens are revoked with it."""
+    await tx.lock("memberships")
+    old = await membership(tx, membership_id)
+    await _keep_an_admin(tx, old)
+    revoked = await tx.rows(
+        Sql.of(
+            "update tokens set revoked_at = now()"
+            " where workspace_id = ? and user_id = ? and revoked_at is null returning id, token_suffix",
+            tx.workspace_id,
+            old["user_id"],
+        )
+    )
+    await tx.run(Sql.of("delete from memberships where workspace_id = ? and id = ?", tx.workspace_id, old["id"]))
+    changes = {"role": {"from": old["role"], "to": None}}
+    await record(
+        tx,
+        [
+            *(Entry("token.deleted", "token", token["id"], token["token_suffix"]) for token in revoked),
+            Entry("membership.deleted", "membership", old["id"], _called(old), changes),
+        ],
+    )
+
+
+def checked_role(role: str, allowed: Sequence[Role]) -> Role:
+    for known in allowed:
+        if role == known:
+            return known
+    raise Invalid(FieldError("role", "invalid_role", f"must be one of {', '.join(allowed)}, got {role!r}"))
+
+
+async def _keep_an_admin(tx: Transaction, leaving: Row) -> None:
+    if leaving["role"] != "admin":
+        return
+    others = Sql.of(
+        "select exists (select from memberships where workspace_id = ? and role = 'admin' and id <> ?)",
+        tx.workspace_id,
+        leaving["id"],
+    )
+    if not await tx.value(others):
+        raise Conflict("last_admin", "the workspace's only admin must stay one: make somebody else admin first")
+
+
+def _called(member: Row) -> str:
+    return str(member["email"] or member["name"])

@@ -1,0 +1,57 @@
+"""Passwords as argon2id hashes (RFC 9106, second recommended option: 64 MiB, three passes, four lanes)."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from ptolemy.kernel.problems import FieldError, Invalid
+
+Result = TypeVar("Result")
+
+MIN_LENGTH = 8
+MAX_LENGTH = 256
+"""NIST SP 800-63B, 3.1.1.2: at least 8 characters, at least 64 allowed, no rules of composition."""
+
+
+class Passwords:
+    """Hashes and checks off the event loop, two at a time: each takes 64 MiB, and a flood must not take it all."""
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="passwords")
+        self._nobodys: str | None = None
+
+    async def hash(self, password: str) -> str:
+        """A hash to store; a password of the wrong length is refused."""
+        normal = unicodedata.normalize("NFKC", password)
+        if not MIN_LENGTH <= len(normal) <= MAX_LENGTH:
+            message = f"must have {MIN_LENGTH} to {MAX_LENGTH} characters, got {len(normal)}"
+            raise Invalid(FieldError("password", "password_length", message))
+        return await self._in_thread(self._hash, normal)
+
+    async def matches(self, password: str, stored: str | None) -> bool:
+        """Whether `password` is the one stored; takes as long where nothing is stored, so that time tells no secret."""
+        return await self._in_thread(self._matches, unicodedata.normalize("NFKC", password), stored)
+
+    def _hash(self, password: str) -> str:
+        # Lone surrogates can come in JSON; they have no UTF-8 form of their own.
+        return self._hasher.hash(password.encode("utf-8", "surrogatepass"))
+
+    def _matches(self, password: str, stored: str | None) -> bool:
+        if self._nobodys is None:
+            self._nobodys = self._hash("nobody's password")
+        try:
+            self._hasher.verify(stored or self._nobodys, password.encode("utf-8", "surrogatepass"))
+        except (VerificationError, InvalidHashError):
+            return False
+        return stored is not None
+
+    async def _in_thread(self, work: Callable[..., Result], *args: object) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)

@@ -1,0 +1,90 @@
+"""Robots' tokens: shown once, stored as a hash, revoked but never forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from ptolemy.accounts.credentials import digest, new_secret, suffix
+from ptolemy.accounts.names import checked_name
+from ptolemy.accounts.robots import robot
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.events.log import Entry, record
+from ptolemy.kernel.identifiers import uuid7
+from ptolemy.kernel.problems import FieldError, Invalid, NotFound
+from ptolemy.kernel.timestamps import write_timestamp
+
+_SHOWN = (
+    "id, user_id, token_suffix, name, expires_at, revoked_at, last_used_at, created_at,"
+    " case when revoked_at is not null then 'revoked' when expires_at <= now() then 'expired'"
+    " else 'active' end as state"
+)
+
+
+async def issue_token(
+    tx: Transaction, robot_id: UUID | None, *, name: str | None = None, expires_at: datetime | None = None
+) -> tuple[str, Row]:
+    """A new token of a robot: the secret, which can't be read again, and what is kept of it."""
+    if expires_at is not None and expires_at <= datetime.now(UTC):
+        raise Invalid(FieldError("expires_at", "in_the_past", "must be in the future"))
+    owner = await robot(tx, robot_id)
+    secret = new_secret("robot")
+    row = await tx.row(
+        Sql.of(
+            "insert into tokens (workspace_id, id, user_id, hash, token_suffix, name, expires_at)"
+            f" values (?, ?, ?, ?, ?, ?, ?) returning {_SHOWN}",
+            tx.workspace_id,
+            uuid7(),
+            owner["user_id"],
+            digest(secret),
+            suffix(secret),
+            checked_name(name) if name is not None else None,
+            expires_at,
+        )
+    )
+    assert row is not None  # noqa: S101 - an insert that returns
+    changes = {
+        "robot": {"from": None, "to": owner["name"]},
+        "expires_at": {"from": None, "to": write_timestamp(expires_at) if expires_at else None},
+    }
+    await record(tx, [Entry("token.created", "token", row["id"], row["token_suffix"], changes)])
+    return secret, row
+
+
+async def tokens(tx: Transaction, robot_id: UUID | None, *, after: UUID | None, limit: int) -> Sequence[Row]:
+    """A robot's tokens, revoked and expired ones too, each with its `state`, in order of id behind `after`."""
+    owner = await robot(tx, robot_id)
+    statement = Sql.of(
+        f"select {_SHOWN} from tokens where workspace_id = ? and user_id = ? and (?::uuid is null or id > ?)"
+        " order by id limit ?",
+        tx.workspace_id,
+        owner["user_id"],
+        after,
+        after,
+        limit,
+    )
+    return await tx.rows(statement)
+
+
+async def revoke_token(tx: Transaction, robot_id: UUID | None, token_id: UUID | None) -> None:
+    """From the next request on the token is refused; revoking it again changes nothing."""
+    owner = await robot(tx, robot_id)
+    row = await tx.row(
+        Sql.of(
+            "select id, token_suffix, revoked_at from tokens"
+            " where workspace_id = ? and user_id = ? and id = ? for update",
+            tx.workspace_id,
+            owner["user_id"],
+            token_id,
+        )
+    )
+    if row is None:
+        raise NotFound("not_found", "this robot has no such token")
+    if row["revoked_at"] is not None:
+        return
+    await tx.run(
+        Sql.of("update tokens set revoked_at = now() where workspace_id = ? and id = ?", tx.workspace_id, row["id"])
+    )
+    await record(tx, [Entry("token.deleted", "token", row["id"], row["token_suffix"])])

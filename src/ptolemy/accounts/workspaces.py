@@ -1,0 +1,107 @@
+"""Workspaces: what one tenant owns, named by a UUID or a slug."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+import asyncpg
+
+from ptolemy.accounts.memberships import add_member
+from ptolemy.accounts.names import checked_name
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Row, Session, Transaction
+from ptolemy.events.log import Entry, record
+from ptolemy.kernel.identifiers import UUID_FORM
+from ptolemy.kernel.problems import Conflict, FieldError, Invalid, NotFound
+
+_SLUG = re.compile(r"[a-z0-9-]{2,63}")
+
+PLANS = ("starter", "growth", "enterprise")
+
+Seed = Callable[[Transaction], Awaitable[None]]
+
+
+def is_slug(text: str) -> bool:
+    """Lower-case letters, digits and hyphens, 2 to 63 of them, never in the form of a UUID."""
+    return bool(_SLUG.fullmatch(text)) and not UUID_FORM.fullmatch(text)
+
+
+async def create_workspace(
+    tx: Transaction, slug: str, name: str | None, *, creator: UUID | None, seed: Seed, plan: str = "enterprise"
+) -> Row:
+    """A new workspace with the transaction's `workspace_id`; its creator becomes admin.
+
+    `seed` puts in what every workspace begins with, in the same transaction.
+    """
+    if not is_slug(slug):
+        message = "must be 2 to 63 lower-case letters, digits and hyphens, and not a UUID"
+        raise Invalid(FieldError("slug", "invalid_slug", message))
+    if plan not in PLANS:
+        raise Invalid(FieldError("plan", "invalid_plan", f"must be one of {', '.join(PLANS)}, got {plan!r}"))
+    statement = Sql.of(
+        "insert into workspaces (id, slug, name, plan) values (?, ?, ?, ?) returning *",
+        tx.workspace_id,
+        slug,
+        checked_name(name) if name is not None else slug,
+        plan,
+    )
+    try:
+        row = await tx.row(statement)
+    except asyncpg.UniqueViolationError:
+        detail = f"the slug {slug!r} is taken: choose another"
+        raise Conflict("duplicate", detail, (FieldError("slug", "duplicate", detail),)) from None
+    assert row is not None  # noqa: S101 - an insert that returns
+    await record(tx, [Entry("workspace.created", "workspace", row["id"], slug)])
+    if creator:
+        await add_member(tx, creator, "admin")
+    await seed(tx)
+    return row
+
+
+async def rename_workspace(tx: Transaction, name: str) -> Row:
+    """The transaction's workspace under a new name; its slug stays, since clients have it in their addresses."""
+    checked = checked_name(name)
+    old = await tx.row(Sql.of("select * from workspaces where id = ? for update", tx.workspace_id))
+    if old is None:
+        raise NotFound("workspace_not_found", "the workspace was removed")
+    if old["name"] == checked:
+        return old
+    new = await tx.row(
+        Sql.of("update workspaces set name = ?, updated_at = now() where id = ? returning *", checked, tx.workspace_id)
+    )
+    assert new is not None  # noqa: S101 - its row is locked
+    changes = {"name": {"from": old["name"], "to": checked}}
+    await record(tx, [Entry("workspace.updated", "workspace", new["id"], new["slug"], changes)])
+    return new
+
+
+async def workspace(session: Session, workspace_id: UUID) -> Row:
+    row = await session.row(Sql.of("select * from workspaces where id = ?", workspace_id))
+    if row is None:
+        raise NotFound("workspace_not_found", "the workspace was removed")
+    return row
+
+
+async def workspace_by_slug(session: Session, slug: str) -> Row:
+    """For the operator, who sees all of them."""
+    row = await session.row(Sql.of("select * from workspaces where slug = ?", slug))
+    if row is None:
+        raise NotFound(
+            "workspace_not_found", f"there is no workspace {slug!r}: create it with `ptolemy workspace create {slug}`"
+        )
+    return row
+
+
+async def workspaces_of(session: Session, user_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Row]:
+    """The workspaces that a person or a robot belongs to, each with their `role`, in order of id behind `after`."""
+    statement = Sql.of(
+        "select w.*, m.role from memberships m join workspaces w on w.id = m.workspace_id"
+        " where m.user_id = ? and (?::uuid is null or w.id > ?) order by w.id limit ?",
+        user_id,
+        after,
+        after,
+        limit,
+    )
+    return await session.rows(statement)

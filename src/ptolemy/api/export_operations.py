@@ -1,0 +1,131 @@
+"""Exports over HTTP, and the signed addresses of their files."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from pydantic import AliasChoices, Field, WithJsonSchema, create_model
+from starlette.responses import FileResponse, Response
+
+from ptolemy.api.answers import json
+from ptolemy.api.operations import Operation
+from ptolemy.api.resource_operations import WORKSPACE, list_query
+from ptolemy.api.resource_types import ResourceType
+from ptolemy.api.services import Call
+from ptolemy.database.transaction import Row
+from ptolemy.engine import lookup, read, render
+from ptolemy.engine.filters import Condition
+from ptolemy.engine.schemas import Body, schemas
+from ptolemy.exports.requests import Compression, Format, cancel_export, file_key, request_export
+from ptolemy.exports.resource import Exports
+from ptolemy.kernel.json import encode
+from ptolemy.kernel.problems import Forbidden, NotFound
+from ptolemy.kernel.timestamps import write_timestamp
+
+GOOD_FOR_SECONDS = 15 * 60
+
+
+class ExportRequest(Body):
+    resource_type: Annotated[ResourceType, Field(validation_alias=AliasChoices("resource_type", "object_type"))]
+    format: Format = "json"
+    compression: Compression | None = None
+    include_archived: bool = False
+    filter: Condition | None = None
+
+
+_models = schemas(Exports)
+_Address = Annotated[Any, WithJsonSchema({"type": ["string", "null"]})]
+ExportJob = create_model("ExportJob", __base__=_models.record, download_url=(_Address, ...), expires_at=(_Address, ...))
+ExportPage = create_model("ExportPage", __base__=_models.page, data=(list[ExportJob], ...))  # type: ignore[valid-type] # made a line above
+
+
+def export_operations() -> list[Operation]:
+    base = f"{WORKSPACE}/exports"
+    return [
+        Operation("POST", base, _create, "Export records", "exports", "member", {202: ExportJob}, body=ExportRequest),
+        Operation("GET", base, _list, "List exports", "exports", "viewer", {200: ExportPage}, query=_models.query),
+        Operation("GET", f"{base}/{{id}}", _get, "Get an export", "exports", "viewer", {200: ExportJob}),
+        Operation("POST", f"{base}/{{id}}/cancel", _cancel, "Cancel an export", "exports", "member", {200: ExportJob}),
+        Operation(
+            "GET",
+            "/v1/files/{signed}",
+            _download,
+            "Download a file by its signed address",
+            "exports",
+            "anyone",
+            {200: None},
+            problems=(403, 404),
+        ),
+    ]
+
+
+async def _create(call: Call) -> Response:
+    asked = call.body
+    async with call.transaction() as tx:
+        row = await request_export(
+            tx,
+            asked.resource_type,
+            asked.format,
+            asked.compression,
+            include_archived=asked.include_archived,
+            condition=asked.filter,
+        )
+    location = f"{call.request.url.path}/{row['id']}"
+    return json(encode(_document(call, row)), 202, {"Location": location})
+
+
+async def _list(call: Call) -> Response:
+    async with call.transaction() as tx:
+        page = await read.page(tx, Exports, list_query(Exports, call.query), call.services.cursors)
+    return json(render.envelope([_document(call, row) for row in page.rows], page))
+
+
+async def _get(call: Call) -> Response:
+    async with call.transaction() as tx:
+        row = await lookup.one(tx, Exports, call.path["id"])
+    return json(encode(_document(call, row)))
+
+
+async def _cancel(call: Call) -> Response:
+    async with call.transaction() as tx:
+        row = await cancel_export(tx, call.path["id"])
+    return json(encode(_document(call, row)))
+
+
+def _document(call: Call, row: Row) -> dict[str, Any]:
+    """The job, with an address for its file signed just now."""
+    document = render.document(Exports, row) | {"download_url": None, "expires_at": None}
+    kept = row["file_expires_at"] is not None and row["file_expires_at"] > datetime.now(UTC)
+    if row["status"] == "completed" and kept:
+        expires = int(time.time()) + GOOD_FOR_SECONDS
+        payload = msgspec.json.encode([str(row["workspace_id"]), str(row["id"]), _file_name(row), expires])
+        base = call.services.public_url or str(call.request.base_url).rstrip("/")
+        document["download_url"] = f"{base}/v1/files/{call.services.file_signer.sign(payload)}"
+        document["expires_at"] = write_timestamp(datetime.fromtimestamp(expires, UTC))
+    return document
+
+
+def _file_name(row: Row) -> str:
+    return f"{row['resource_type']}.{row['format']}{'.gz' if row['compression'] else ''}"
+
+
+async def _download(call: Call) -> Response:
+    """The file. The address is the permission: whoever has it may read, for fifteen minutes."""
+    payload = call.services.file_signer.open(call.path["signed"])
+    if payload is None:
+        raise Forbidden("invalid_signature", "this address was not made by this server, or was altered")
+    workspace_id, export_id, name, expires = msgspec.json.decode(payload)
+    if time.time() > expires:
+        raise Forbidden("address_expired", "this address has expired: get the export again for a fresh one")
+    path = call.services.files.path(file_key(UUID(workspace_id), UUID(export_id)))
+    if not path.exists():
+        raise NotFound("file_gone", "the file is kept no longer: export again")
+    media_type = "application/gzip" if name.endswith(".gz") else _MEDIA_TYPES[name.rsplit(".", 1)[-1]]
+    return FileResponse(path, media_type=media_type, filename=name)
+
+
+_MEDIA_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}

@@ -1,0 +1,156 @@
+"""Imports over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, create_model
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from ptolemy.api.answers import json
+from ptolemy.api.bodies import validated
+from ptolemy.api.multipart import form_schema, read_form
+from ptolemy.api.operations import Operation
+from ptolemy.api.resource_operations import WORKSPACE, list_query
+from ptolemy.api.resource_types import ResourceType
+from ptolemy.api.services import Call
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine import lookup, read, render
+from ptolemy.engine.read import Page
+from ptolemy.engine.schemas import Body, Meta, schemas
+from ptolemy.imports.requests import OnError, Upload, cancel_import, file_key, first_errors, request_import
+from ptolemy.imports.resource import Imports
+from ptolemy.kernel.identifiers import uuid7
+from ptolemy.kernel.json import encode
+from ptolemy.kernel.problems import FieldError, Invalid, TooLarge
+
+FIRST_ERRORS = 100
+
+
+class ImportRequest(Body):
+    resource_type: ResourceType
+    on_error: OnError = "abort"
+
+
+class RowErrorModel(BaseModel):
+    row: int
+    line: int | None
+    field: str | None
+    code: str
+    message: str
+
+
+class RowErrorPage(BaseModel):
+    data: list[RowErrorModel]
+    meta: Meta
+
+
+class ErrorsQuery(Body):
+    limit: Annotated[int, Field(ge=1)] = 50
+    after: str | None = None
+
+
+_models = schemas(Imports)
+ImportJob = create_model(
+    "ImportJob", __base__=_models.record, errors=(list[RowErrorModel], ...), warnings=(list[str], [])
+)
+ImportPage = _models.page
+
+
+def import_operations() -> list[Operation]:
+    base = f"{WORKSPACE}/imports"
+    form: dict[str, Any] = {"openapi": form_schema(ImportRequest), "problems": (400, 413, 415, 422)}
+    return [
+        Operation("POST", base, _create, "Import a file", "imports", "member", {202: ImportJob}, **form),
+        Operation("GET", base, _list, "List imports", "imports", "viewer", {200: ImportPage}, query=_models.query),
+        Operation("GET", f"{base}/{{id}}", _get, "Get an import", "imports", "viewer", {200: ImportJob}),
+        Operation("POST", f"{base}/{{id}}/cancel", _cancel, "Cancel an import", "imports", "member", {200: ImportJob}),
+        Operation(
+            "GET",
+            f"{base}/{{id}}/errors",
+            _errors,
+            "List the failed rows of an import",
+            "imports",
+            "viewer",
+            {200: RowErrorPage},
+            query=ErrorsQuery,
+        ),
+    ]
+
+
+async def _create(call: Call) -> Response:
+    """The file goes to the store first, so that the job finds it whatever becomes of this process."""
+    services = call.services
+    form = await read_form(call.request, file_limit_bytes=services.max_upload_bytes)
+    asked: ImportRequest = validated(ImportRequest, form.fields)
+    file = form.files.get("file")
+    if file is None or len(form.files) > 1:
+        raise Invalid(FieldError("file", "required", "the form must carry one file, named file"))
+    upload = await _stored(call, file)
+    try:
+        async with call.transaction() as tx:
+            row, warnings = await request_import(tx, asked.resource_type, asked.on_error, upload)
+            document = await _document(tx, row)
+    except BaseException:
+        await services.files.delete(file_key(call.caller.workspace_id, upload.import_id))
+        raise
+    location = f"{call.request.url.path}/{row['id']}"
+    return json(encode(document | render.warned(warnings)), 202, {"Location": location})
+
+
+async def _stored(call: Call, file: UploadFile) -> Upload:
+    size, limit = file.size or 0, call.services.max_upload_bytes
+    if size > limit:
+        raise TooLarge("file_too_large", f"a file may have at most {limit} bytes: compress it with gzip, or split it")
+    import_id = uuid7()
+    digest = await asyncio.to_thread(hashlib.file_digest, file.file, "sha256")  # type: ignore[arg-type] # a spooled file reads like one
+    await file.seek(0)
+    await call.services.files.put(file_key(call.caller.workspace_id, import_id), file.file)
+    return Upload(import_id, file.filename, size, digest.hexdigest())
+
+
+async def _list(call: Call) -> Response:
+    async with call.transaction() as tx:
+        page = await read.page(tx, Imports, list_query(Imports, call.query), call.services.cursors)
+    return json(render.listing(Imports, page))
+
+
+async def _get(call: Call) -> Response:
+    async with call.transaction() as tx:
+        document = await _document(tx, await lookup.one(tx, Imports, call.path["id"]))
+    return json(encode(document))
+
+
+async def _cancel(call: Call) -> Response:
+    async with call.transaction() as tx:
+        document = await _document(tx, await cancel_import(tx, call.path["id"]))
+    return json(encode(document))
+
+
+async def _errors(call: Call) -> Response:
+    """Every failed row, in the order of the file."""
+    asked, cursors = call.query, call.services.cursors
+    limit = min(asked.limit, read.MAX_LIMIT)
+    async with call.transaction() as tx:
+        job = await lookup.one(tx, Imports, call.path["id"])
+        bound = [str(tx.workspace_id), "import_errors", str(job["id"])]
+        after = None
+        if asked.after is not None:
+            [row], last = cursors.read(bound, asked.after)
+            after = (int(row), last)
+        found = await first_errors(tx, job["id"], limit=limit + 1, after=after)
+    rows = found[:limit]
+    cursor = cursors.write(bound, [rows[-1]["row"]], rows[-1]["id"]) if len(found) > limit else None
+    return json(render.envelope([_error(row) for row in rows], Page(rows, cursor, ())))
+
+
+async def _document(tx: Transaction, row: Row) -> dict[str, Any]:
+    errors = await first_errors(tx, row["id"], limit=FIRST_ERRORS) if row["rows_failed"] else []
+    return render.document(Imports, row) | {"errors": [_error(error) for error in errors]}
+
+
+def _error(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in ("row", "line", "field", "code", "message")}

@@ -1,0 +1,76 @@
+"""Asking for an export, and asking for its end."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+from ptolemy.catalogue import EXPORTED
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine import lookup
+from ptolemy.engine.filters import Condition, compile_filter
+from ptolemy.exports.resource import Exports
+from ptolemy.jobs import queue
+from ptolemy.kernel.identifiers import uuid7
+from ptolemy.kernel.json import encode
+
+KIND = "export"
+
+Format = Literal["json", "csv"]
+Compression = Literal["gzip"]
+
+
+def file_key(workspace_id: UUID, export_id: UUID) -> str:
+    return f"{workspace_id}/exports/{export_id}"
+
+
+async def request_export(
+    tx: Transaction,
+    resource_type: str,
+    file_format: Format,
+    compression: Compression | None,
+    *,
+    include_archived: bool,
+    condition: Condition | None,
+) -> Row:
+    """The queued export; a filter that can't be compiled is refused now rather than in the job."""
+    stored: dict[str, Any] | None = None
+    if condition is not None:
+        await compile_filter(tx, type(EXPORTED[resource_type]), condition)
+        stored = condition.model_dump(mode="python", by_alias=True, exclude_unset=True)
+    row = await tx.row(
+        Sql.of(
+            "insert into exports (workspace_id, id, resource_type, format, compression, include_archived, filter,"
+            " status, rows_written, created_by)"
+            " values (?, ?, ?, ?, ?, ?, ?, 'queued', 0, ?)"
+            " returning *",
+            tx.workspace_id,
+            uuid7(),
+            resource_type,
+            file_format,
+            compression,
+            include_archived,
+            None if stored is None else encode(stored).decode(),
+            tx.actor.id,
+        )
+    )
+    assert row is not None  # noqa: S101 - an insert that returns
+    await queue.enqueue(tx, KIND, row["id"], tx.workspace_id, tx.caller.packed())
+    return row
+
+
+async def cancel_export(tx: Transaction, key: str) -> Row:
+    """Ends an export that hasn't ended; one that has stays as it is."""
+    row = await lookup.one(tx, Exports, key)
+    if await queue.cancel(tx, tx.workspace_id, row["id"]) == "removed":
+        await tx.run(
+            Sql.of(
+                "update exports"
+                " set status = 'cancelled', completed_at = now(), updated_at = now(), recorded_at = now()"
+                " where workspace_id = ? and id = ? and status in ('queued', 'processing')",
+                tx.workspace_id,
+                row["id"],
+            )
+        )
+    return await lookup.one(tx, Exports, key)

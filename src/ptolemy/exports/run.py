@@ -1,0 +1,157 @@
+"""The export job: one snapshot of one resource type into one file."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO
+
+from ptolemy.catalogue import EXPORTED
+from ptolemy.database.pool import Database
+from ptolemy.database.sql import Sql, every
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine.filters import Condition, compile_filter
+from ptolemy.engine.interchange import Interchange, custom_fields
+from ptolemy.engine.resource import Resource
+from ptolemy.events import log
+from ptolemy.exports.requests import file_key
+from ptolemy.exports.rows import csv_writer, json_writer, rows
+from ptolemy.files.store import FileStore
+from ptolemy.formats import gzip
+from ptolemy.jobs.job import Interrupted, Job
+from ptolemy.kernel.actors import Caller
+from ptolemy.kernel.json import decode_exact
+from ptolemy.kernel.problems import Problem
+
+KEPT_DAYS = 7
+
+
+class Cancelled(Exception):
+    """Its user has cancelled the export."""
+
+
+@dataclass(frozen=True)
+class Written:
+    rows: int
+    size: int
+    sha256: str
+
+
+class ExportHandler:
+    def __init__(self, database: Database, files: FileStore) -> None:
+        self._database, self._files = database, files
+
+    async def run(self, job: Job) -> None:
+        caller = Caller.unpacked(job.workspace_id, job.payload)
+        row = await self._begin(job, caller)
+        if row is None:
+            return
+        try:
+            with TemporaryDirectory(prefix="ptolemy-export-") as folder:
+                path = Path(folder) / "file"
+                written = await self._write(job, caller, row, path)
+                await self._files.put(file_key(job.workspace_id, job.id), path)
+            await self._end(job, caller, "completed", written=written)
+        except Cancelled:
+            await self._end(job, caller, "cancelled")
+        except Problem as problem:
+            await self._end(job, caller, "failed", error=problem.detail)
+
+    async def gave_up(self, job: Job, reason: str) -> None:
+        caller = Caller.unpacked(job.workspace_id, job.payload)
+        async with self._database.transaction(caller) as tx:
+            await self._close(tx, job, "failed", error=reason)
+
+    async def _begin(self, job: Job, caller: Caller) -> Row | None:
+        """Marks the export as being worked on; None where it has ended already."""
+        async with self._database.transaction(caller) as tx:
+            row = await tx.row(
+                Sql.of(
+                    "update exports"
+                    " set status = 'processing', started_at = coalesce(started_at, now()), updated_at = now(),"
+                    " recorded_at = now(), rows_written = 0"
+                    " where workspace_id = ? and id = ? and status in ('queued', 'processing')"
+                    " returning *",
+                    tx.workspace_id,
+                    job.id,
+                )
+            )
+            await (job.still_ours(tx) if row else job.finish(tx))
+            return row
+
+    async def _write(self, job: Job, caller: Caller, row: Row, path: Path) -> Written:
+        resource = EXPORTED[row["resource_type"]]
+        with ExitStack() as stack:
+            file = stack.enter_context(path.open("wb"))
+            out = stack.enter_context(gzip.deflate(file)) if row["compression"] else file
+            async with self._database.snapshot(caller) as tx:
+                number = await _write_rows(job, tx, resource, row, out)
+        return Written(number, *await asyncio.to_thread(_measured, path))
+
+    async def _end(
+        self, job: Job, caller: Caller, status: str, *, written: Written | None = None, error: str | None = None
+    ) -> None:
+        async with self._database.transaction(caller) as tx:
+            await self._close(tx, job, status, written=written, error=error)
+            await job.finish(tx)
+
+    async def _close(
+        self, tx: Transaction, job: Job, status: str, *, written: Written | None = None, error: str | None = None
+    ) -> None:
+        done = written or Written(0, 0, "")
+        await tx.run(
+            Sql.of(
+                "update exports"
+                " set status = ?, error = ?, row_count = ?, rows_written = ?, file_size = ?, sha256 = ?,"
+                " completed_at = now(), updated_at = now(), recorded_at = now(),"
+                f" file_expires_at = case when ? then now() + interval '{KEPT_DAYS} days' end"
+                " where workspace_id = ? and id = ?",
+                status,
+                error,
+                done.rows if written else None,
+                done.rows,
+                done.size if written else None,
+                done.sha256 if written else None,
+                written is not None,
+                tx.workspace_id,
+                job.id,
+            )
+        )
+        changes: dict[str, Any] = {"status": {"from": "processing", "to": status}}
+        await log.record(tx, [log.Entry(f"export.{status}", "export", job.id, None, changes)])
+
+
+async def _write_rows(job: Job, tx: Transaction, resource: Resource, row: Row, out: BinaryIO) -> int:
+    interchange = Interchange(type(resource))
+    custom = await custom_fields(tx, interchange)
+    writer = (json_writer if row["format"] == "json" else csv_writer)(out, interchange, custom)
+    number = 0
+    async for batch in rows(tx, interchange, await _wanted(tx, resource, row)):
+        if job.cancelled():
+            raise Cancelled
+        if job.stopping.is_set():
+            raise Interrupted
+        await asyncio.to_thread(writer.write, batch)
+        number += len(batch)
+    await asyncio.to_thread(writer.end)
+    return number
+
+
+async def _wanted(tx: Transaction, resource: Resource, row: Row) -> Sql:
+    conditions = [Sql.of("workspace_id = ?", tx.workspace_id)]
+    condition = Condition.model_validate(decode_exact(row["filter"])) if row["filter"] else None
+    mentioned = condition is not None and condition.mentions("archived_at")
+    if resource.lifecycle.archive and not row["include_archived"] and not mentioned:
+        conditions.append(Sql("archived_at is null"))
+    if condition is not None:
+        conditions.append((await compile_filter(tx, type(resource), condition)).sql)
+    return every(conditions)
+
+
+def _measured(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""The file store: what is too large for the database."""

@@ -1,0 +1,66 @@
+"""A file on its way in: what it is, whether it fits the workspace, and the pipeline for its rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ptolemy.catalogue import EXPORTED
+from ptolemy.database.pool import Database
+from ptolemy.database.transaction import Row
+from ptolemy.engine.interchange import Interchange, custom_fields
+from ptolemy.engine.resource import Resource
+from ptolemy.formats.csv import CsvReader
+from ptolemy.formats.detection import Detected, Format, detect, open_plain
+from ptolemy.formats.json_array import read_json
+from ptolemy.formats.rows import FileRow, UnreadableFile
+from ptolemy.imports import preflight
+from ptolemy.imports.pipeline import Pipeline, RowPipeline
+from ptolemy.imports.rows import RowReader
+from ptolemy.kernel.actors import Caller
+
+
+@dataclass(frozen=True)
+class Opened:
+    format: Format
+    pipeline: Pipeline[Any]
+
+
+@asynccontextmanager
+async def open_file(
+    database: Database, caller: Caller, wanted: Row, path: Path, limit_bytes: int
+) -> AsyncIterator[Opened]:
+    """The file, ready to be read from row 1; `UnreadableFile` where it, as a whole, can't be imported."""
+    resource = EXPORTED[wanted["resource_type"]]
+    detected = await asyncio.to_thread(detect, path)
+    await _check(database, caller, resource, path, detected, limit_bytes)
+    with closing(open_plain(path, detected, limit_bytes=limit_bytes)) as source:
+        yield Opened(detected.format, RowPipeline(resource, _rows(source, detected), cells=detected.format == "csv"))
+
+
+async def _check(
+    database: Database, caller: Caller, resource: Resource, path: Path, detected: Detected, limit_bytes: int
+) -> None:
+    """All that is known before row 1: the columns of a CSV file, the types and fields of a backup."""
+
+    def read() -> tuple[list[str], preflight.Spoken]:
+        with closing(open_plain(path, detected, limit_bytes=limit_bytes)) as source:
+            rows = _rows(source, detected)
+            columns = list(rows.columns) if isinstance(rows, CsvReader) else []
+            return columns, preflight.spoken_of(type(resource), rows)
+
+    columns, spoken = await asyncio.to_thread(read)
+    async with database.snapshot(caller) as tx:
+        await preflight.check(tx, type(resource), spoken)
+        custom = await custom_fields(tx, Interchange(type(resource)))
+    if unknown := RowReader(resource, cells=True).unknown_columns(columns, custom.keys):
+        names = ", ".join(unknown)
+        raise UnreadableFile("unknown_column", f"the file has columns that mean nothing here: {names}")
+
+
+def _rows(source: BinaryIO, detected: Detected) -> CsvReader | Iterator[FileRow]:
+    return CsvReader(source) if detected.format == "csv" else read_json(source)

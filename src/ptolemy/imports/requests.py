@@ -1,0 +1,94 @@
+"""Asking for an import, and asking for its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine import lookup
+from ptolemy.imports.resource import Imports
+from ptolemy.jobs import queue
+
+KIND = "import"
+
+OnError = Literal["abort", "continue"]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that has arrived and lies in the file store under the key of its import."""
+
+    import_id: UUID
+    file_name: str | None
+    file_size: int
+    sha256: str
+
+
+def file_key(workspace_id: UUID, import_id: UUID) -> str:
+    return f"{workspace_id}/imports/{import_id}"
+
+
+async def request_import(
+    tx: Transaction, resource_type: str, on_error: OnError, upload: Upload
+) -> tuple[Row, list[str]]:
+    """The queued import, and warnings."""
+    running = await tx.value(
+        Sql.of(
+            "select id from imports"
+            " where workspace_id = ? and sha256 = ? and status in ('queued', 'processing') limit 1",
+            tx.workspace_id,
+            upload.sha256,
+        )
+    )
+    row = await tx.row(
+        Sql.of(
+            "insert into imports (workspace_id, id, resource_type, status, on_error, dry_run, file_name, file_size,"
+            " sha256, rows_processed, rows_imported, rows_updated, rows_failed, error_summary, created_by)"
+            " values (?, ?, ?, 'queued', ?, false, ?, ?, ?, 0, 0, 0, 0, '[]', ?)"
+            " returning *",
+            tx.workspace_id,
+            upload.import_id,
+            resource_type,
+            on_error,
+            upload.file_name,
+            upload.file_size,
+            upload.sha256,
+            tx.actor.id,
+        )
+    )
+    assert row is not None  # noqa: S101 - an insert that returns
+    await queue.enqueue(tx, KIND, upload.import_id, tx.workspace_id, tx.caller.packed())
+    return row, [f"the same file is being imported already, by import {running}"] if running else []
+
+
+async def cancel_import(tx: Transaction, key: str) -> Row:
+    """Ends an import that hasn't ended; one that has stays as it is. An `abort` import leaves nothing behind."""
+    row = await lookup.one(tx, Imports, key)
+    if await queue.cancel(tx, tx.workspace_id, row["id"]) == "removed":
+        await tx.run(
+            Sql.of(
+                "update imports"
+                " set status = 'cancelled', completed_at = now(), updated_at = now(), recorded_at = now()"
+                " where workspace_id = ? and id = ? and status in ('queued', 'processing')",
+                tx.workspace_id,
+                row["id"],
+            )
+        )
+    return await lookup.one(tx, Imports, key)
+
+
+async def first_errors(
+    tx: Transaction, import_id: UUID, *, limit: int, after: tuple[int, UUID] | None = None
+) -> list[Row]:
+    """Failed rows in the order of the file, behind `after`."""
+    behind = Sql.of(' and ("row", id) > (?, ?)', *after) if after else Sql("")
+    return await tx.rows(
+        Sql(
+            'select id, "row", line, field, code, message from import_errors'
+            f' where workspace_id = ? and import_id = ?{behind.text} order by "row", id limit {int(limit)}',
+            (tx.workspace_id, import_id, *behind.args),
+        )
+    )

@@ -1,0 +1,192 @@
+"""The import job: a file into the workspace, whole or row by row, whatever happens to the worker.
+
+`continue` commits batch by batch, the progress with its rows: a worker killed at any moment has lost and doubled
+nothing, and the next one goes on behind the last committed batch. `abort` is one transaction: a killed worker leaves
+nothing of it, and the next one starts anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from ptolemy.database.pool import Database
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.events import log
+from ptolemy.files.store import FileStore
+from ptolemy.imports.opening import Opened, open_file
+from ptolemy.imports.pipeline import ahead
+from ptolemy.imports.progress import Progress, store_errors, store_progress
+from ptolemy.imports.requests import file_key
+from ptolemy.jobs.job import Interrupted, Job
+from ptolemy.kernel.actors import Caller
+from ptolemy.kernel.problems import Problem
+
+
+class Cancelled(Exception):
+    """Its user has cancelled the import."""
+
+
+class RowsRefused(Exception):
+    """An `abort` import has bad rows: nothing of it stays."""
+
+
+class ImportHandler:
+    """Runs imports. `unpacked_limit_bytes` bounds what a gzip file may unfold to."""
+
+    def __init__(self, database: Database, files: FileStore, *, unpacked_limit_bytes: int) -> None:
+        self._database, self._files, self._limit = database, files, unpacked_limit_bytes
+
+    async def run(self, job: Job) -> None:
+        caller = Caller.unpacked(job.workspace_id, job.payload)
+        row = await self._begin(job, caller)
+        if row is None:
+            return
+        progress = Progress.of(row)
+        try:
+            async with (
+                self._files.local(file_key(job.workspace_id, job.id)) as path,
+                open_file(self._database, caller, row, path, self._limit) as opened,
+            ):
+                await self._note_format(caller, job, opened)
+                if row["on_error"] == "abort":
+                    await self._all_or_nothing(job, caller, opened, progress)
+                else:
+                    await self._batch_by_batch(job, caller, opened, progress)
+        except Cancelled:
+            await self._end(job, caller, "cancelled", progress, imported=_kept(row, progress))
+        except RowsRefused:
+            reason = f"{progress.failed} of {progress.processed} rows are bad, so nothing was imported"
+            await self._end(job, caller, "failed", progress, imported=0, error=reason)
+        except Problem as problem:
+            await self._end(job, caller, "failed", progress, imported=_kept(row, progress), error=problem.detail)
+
+    async def gave_up(self, job: Job, reason: str) -> None:
+        caller = Caller.unpacked(job.workspace_id, job.payload)
+        async with self._database.transaction(caller) as tx:
+            statement = Sql.of(
+                "update imports set status = 'failed', error = ?, completed_at = now(), updated_at = now()"
+                " where workspace_id = ? and id = ?",
+                reason,
+                tx.workspace_id,
+                job.id,
+            )
+            await tx.run(statement)
+            await log.record(tx, [_event(job, "failed", {"error": reason})])
+
+    async def _begin(self, job: Job, caller: Caller) -> Row | None:
+        """Marks the import as being worked on; None where it has ended already."""
+        async with self._database.transaction(caller) as tx:
+            statement = Sql.of(
+                "update imports"
+                " set status = 'processing', started_at = coalesce(started_at, now()), updated_at = now(),"
+                " recorded_at = now()"
+                " where workspace_id = ? and id = ? and status in ('queued', 'processing')"
+                " returning *",
+                tx.workspace_id,
+                job.id,
+            )
+            row = await tx.row(statement)
+            if row is None:
+                await job.finish(tx)
+            elif row["on_error"] == "abort" and row["rows_processed"]:
+                await self._start_anew(tx, job)
+                row = dict(row) | {"rows_processed": 0, "rows_imported": 0, "rows_failed": 0, "error_summary": "[]"}
+            if row is not None:
+                await job.still_ours(tx)
+            return row
+
+    async def _start_anew(self, tx: Transaction, job: Job) -> None:
+        """What a killed worker has told of an `abort` import is told again."""
+        await tx.run(
+            Sql.of("delete from import_errors where workspace_id = ? and import_id = ?", tx.workspace_id, job.id)
+        )
+        await store_progress(tx, job.id, Progress(), imported=0)
+
+    async def _note_format(self, caller: Caller, job: Job, opened: Opened) -> None:
+        async with self._database.transaction(caller) as tx:
+            await tx.run(
+                Sql.of(
+                    "update imports set format = ? where workspace_id = ? and id = ?",
+                    opened.format,
+                    tx.workspace_id,
+                    job.id,
+                )
+            )
+
+    async def _batch_by_batch(self, job: Job, caller: Caller, opened: Opened, progress: Progress) -> None:
+        skip = progress.processed
+        async for batch in self._batches(job, opened):
+            rows = opened.pipeline.rows_in(batch)
+            if skip >= rows:
+                skip -= rows
+                continue
+            async with opened.pipeline.begin(self._database, caller) as tx:
+                outcome = await opened.pipeline.write(tx, batch)
+                progress.add(outcome)
+                await store_errors(tx, job.id, outcome.errors)
+                await store_progress(tx, job.id, progress, imported=progress.imported)
+                await job.still_ours(tx)
+        await self._end(job, caller, "completed", progress, imported=progress.imported)
+
+    async def _all_or_nothing(self, job: Job, caller: Caller, opened: Opened, progress: Progress) -> None:
+        async with opened.pipeline.begin(self._database, caller) as tx:
+            async for batch in self._batches(job, opened):
+                outcome = await opened.pipeline.write(tx, batch)
+                progress.add(outcome)
+                # Told beside the import's own transaction, which may take long or be undone.
+                async with self._database.transaction(caller) as beside:
+                    await store_errors(beside, job.id, outcome.errors)
+                    await store_progress(beside, job.id, progress, imported=0)
+                    await job.still_ours(beside)
+            if progress.failed:
+                raise RowsRefused
+            await self._finish(tx, job, "completed", progress, imported=progress.imported)
+
+    async def _batches(self, job: Job, opened: Opened) -> AsyncIterator[Any]:
+        async for batch in ahead(opened.pipeline.batches()):
+            if job.cancelled():
+                raise Cancelled
+            if job.stopping.is_set():
+                raise Interrupted
+            yield batch
+
+    async def _end(
+        self, job: Job, caller: Caller, status: str, progress: Progress, *, imported: int, error: str | None = None
+    ) -> None:
+        async with self._database.transaction(caller) as tx:
+            await self._finish(tx, job, status, progress, imported=imported, error=error)
+
+    async def _finish(
+        self, tx: Transaction, job: Job, status: str, progress: Progress, *, imported: int, error: str | None = None
+    ) -> None:
+        """The last commit: final counts, status and event, and the job is done."""
+        await store_progress(tx, job.id, progress, imported=imported)
+        statement = Sql.of(
+            "update imports set status = ?, error = ?, row_count = ?, completed_at = now()"
+            " where workspace_id = ? and id = ?",
+            status,
+            error,
+            progress.processed,
+            tx.workspace_id,
+            job.id,
+        )
+        await tx.run(statement)
+        counts = {"rows_imported": imported, "rows_failed": progress.failed}
+        await log.record(tx, [_event(job, status, counts)])
+        await job.finish(tx)
+
+
+def _kept(row: Row, progress: Progress) -> int:
+    """What stays of an import that ended early."""
+    return progress.imported if row["on_error"] == "continue" else 0
+
+
+def _event(job: Job, status: str, found: dict[str, Any]) -> log.Entry:
+    return log.Entry(
+        event_type=f"import.{status}",
+        resource_type="import",
+        resource_id=job.id,
+        changes={name: {"from": None, "to": value} for name, value in found.items()},
+    )

@@ -1,0 +1,100 @@
+"""A job as its handler sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+from ptolemy.database.transaction import Session
+from ptolemy.jobs import queue
+from ptolemy.jobs.queue import Claimed
+
+
+class LeaseLost(Exception):
+    """Another worker has this job, or it was removed: nothing more may be written for it; let it roll back."""
+
+
+class Interrupted(Exception):
+    """What a handler raises that leaves early because its worker stops: the job goes on elsewhere at once."""
+
+
+class Handler(Protocol):
+    """The work of one kind of job."""
+
+    async def run(self, job: Job) -> None:
+        """Does the work, or goes on with it: a worker may have died in the middle of an earlier attempt.
+
+        A `Problem` raised here fails the job at once, any other error after some attempts.
+        """
+
+    async def gave_up(self, job: Job, reason: str) -> None:
+        """Marks the work as failed: there will be no further attempt."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at a job. `workspace_id` is the nil UUID (RFC 9562) for work that belongs to no workspace."""
+
+    id: UUID
+    kind: str
+    workspace_id: UUID
+    payload: Mapping[str, Any]
+    attempts: int
+    failures: int
+    last_error: str | None
+    lease_token: UUID
+    stopping: asyncio.Event
+    """Set when the worker wants to leave: end the batch, commit it, and raise `Interrupted`."""
+    _lease_seconds: float
+    _cancel: asyncio.Event = field(default_factory=asyncio.Event)
+    _finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @classmethod
+    def of(cls, claimed: Claimed, stopping: asyncio.Event, lease_seconds: float) -> Job:
+        job = cls(
+            claimed.id,
+            claimed.kind,
+            claimed.workspace_id,
+            claimed.payload,
+            claimed.attempts,
+            claimed.failures,
+            claimed.last_error,
+            claimed.lease_token,
+            stopping,
+            lease_seconds,
+        )
+        if claimed.cancel_requested:
+            job.request_cancel()
+        return job
+
+    def cancelled(self) -> bool:
+        """Whether someone asked to cancel; costs nothing, and is known within a moment, at most a heartbeat."""
+        return self._cancel.is_set()
+
+    def request_cancel(self) -> None:
+        self._cancel.set()
+
+    async def still_ours(self, session: Session) -> None:
+        """The fence: the last statement before the commit of whatever was done for this job; raises `LeaseLost`.
+
+        It holds the job's row until the commit, so that nobody can take the job in between, and renews the lease. The
+        transaction must be READ COMMITTED: the heartbeat has changed the row since a snapshot began.
+        """
+        held = await queue.hold(session, self.id, self.lease_token, self._lease_seconds)
+        if held is None:
+            raise LeaseLost
+        if held.cancel_requested:
+            self.request_cancel()
+
+    async def finish(self, session: Session) -> None:
+        """The fence for the last commit of all: the job ends with it, and never runs again. Raises `LeaseLost`."""
+        if not await queue.finish(session, self.id, self.lease_token):
+            raise LeaseLost
+        self._finished.set()
+
+    def finished(self) -> bool:
+        """Whether `finish` was called: the heartbeat doesn't take the missing row for a lost lease."""
+        return self._finished.is_set()

@@ -1,0 +1,57 @@
+"""News of the queue, within milliseconds; and what an outage of the database looks like."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+import structlog
+
+from ptolemy.database.pool import Database
+from ptolemy.database.transaction import Driver
+from ptolemy.jobs.queue import CHANNEL
+
+OUTAGE = (
+    OSError,  # TimeoutError and ConnectionError are among its kinds
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,  # this process was frozen
+)
+"""Errors that say nothing of the statement: the database restarts, or can't be reached for now."""
+
+_RETRY_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
+async def listen(database: Database, heard: Callable[[str], None]) -> None:
+    """Calls `heard` with each message of the queue, until cancelled; connects again after every outage.
+
+    A message may get lost in an outage, so the runner looks at the queue by itself now and then.
+    """
+    while True:
+        try:
+            driver = await database.listener()
+            try:
+                await _listen_until_lost(driver, heard)
+            finally:
+                driver.terminate()
+        except OUTAGE as error:
+            log.warning("jobs_listener_lost", reason=str(error))
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _listen_until_lost(driver: Driver, heard: Callable[[str], None]) -> None:
+    lost = asyncio.Event()
+
+    def hear(_driver: Any, _pid: int, _channel: str, message: object) -> None:
+        heard(str(message))
+
+    driver.add_termination_listener(lambda _: lost.set())
+    await driver.add_listener(CHANNEL, hear)
+    heard("due")
+    await lost.wait()

@@ -1,0 +1,161 @@
+"""Every setting: what it means, its type and its default. Read once at start, and handed down as values."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator, ByteSize, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "PTOLEMY_"
+CLIENT_VARIABLES = frozenset({"PTOLEMY_URL", "PTOLEMY_TOKEN", "PTOLEMY_WORKSPACE"})
+"""What the client's commands read; no settings of the server."""
+
+_SECRET = frozenset({"database_url", "secret_key"})
+_MIN_SECRET_LENGTH = 32
+
+
+class SettingsProblem(RuntimeError):
+    """A setting can't be used; the message names the variable and says what it must be."""
+
+
+def _default_data_dir() -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib/ptolemy")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "ptolemy"
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _postgresql_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("must begin with postgresql://")
+    return url
+
+
+def _file_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
+        raise ValueError("must be file:// and an absolute path, like file:///srv/ptolemy")
+    return url
+
+
+def _web_address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be an address like https://ptolemy.example.com")
+    return url.rstrip("/")
+
+
+def _long_enough(key: SecretStr) -> SecretStr:
+    if len(key.get_secret_value()) < _MIN_SECRET_LENGTH:
+        raise ValueError(f"must have at least {_MIN_SECRET_LENGTH} characters")
+    return key
+
+
+class Settings(BaseSettings):
+    """Taken from `PTOLEMY_…` in the environment, else from `.env` in the working directory, else the default."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, validate_default=False
+    )
+
+    database_url: Annotated[SecretStr, AfterValidator(_postgresql_url)] | None = Field(
+        None, description="The PostgreSQL (17 or newer) to use; without it, one of its own runs in the data directory."
+    )
+    data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default_factory=_default_data_dir, description="Where the embedded database, files and the secret key are kept."
+    )
+    storage_url: Annotated[str, AfterValidator(_file_url)] | None = Field(
+        None,
+        description="Where exports and uploads are kept, as `file:///…`; `files` in the data directory by default.",
+    )
+    public_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        None, description="The address that users see, for links in answers; the request's own host by default."
+    )
+    secret_key: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
+        None, description="Signs download links and cursors; made and kept in the data directory when absent."
+    )
+    max_upload: ByteSize = Field(
+        ByteSize(100_000_000), gt=0, description="The largest file in one request, in bytes or like `250MB`."
+    )
+    max_unpacked: ByteSize = Field(
+        ByteSize(2_000_000_000),
+        gt=0,
+        description="The most that a compressed upload may unpack to, in bytes or like `5GB`.",
+    )
+    host: str = Field("127.0.0.1", description="The network address to listen on; `0.0.0.0` is all of them.")
+    port: int = Field(8000, ge=0, le=65535, description="The TCP port to listen on; 0 takes a free one.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    worker_concurrency: int = Field(2, ge=1, le=64, description="How many jobs one process runs at a time.")
+
+    @property
+    def files_directory(self) -> Path:
+        """Where the local file store lives."""
+        return Path(unquote(urlsplit(self.storage_url).path)) if self.storage_url else self.data_dir / "files"
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings; what is `given` (command line options that aren't None) goes before the environment."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsProblem(_explained(error)) from None
+
+
+def unknown_variables() -> list[str]:
+    """Variables of the environment that look like settings and are none: usually typing errors."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | CLIENT_VARIABLES
+    return sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+
+
+def secret_key(settings: Settings) -> str:
+    """The key as set, else the one kept in the data directory, readable by its owner only; made where there is none."""
+    if settings.secret_key:
+        return settings.secret_key.get_secret_value()
+    path = settings.data_dir / "secret.key"
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _keep(path, secrets.token_hex(32))
+    key = path.read_text().strip()
+    if len(key) < _MIN_SECRET_LENGTH:
+        raise SettingsProblem(f"{path} is damaged: bring it back from a backup, or remove it to have a new one made")
+    return key
+
+
+def _keep(path: Path, key: str) -> None:
+    # Written aside and linked: two processes at their first start agree on one key, and nobody reads half of it.
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(key + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        pass
+    finally:
+        aside.unlink()
+
+
+def _explained(error: ValidationError) -> str:
+    return "; ".join(
+        f"{PREFIX}{str(found['loc'][0]).upper()} {_reason(found['type'], found['msg'])}"
+        + ("" if found["loc"][0] in _SECRET else f", got {str(found['input'])!r}")
+        for found in error.errors()
+    )
+
+
+def _reason(kind: str, message: str) -> str:
+    if kind.startswith("byte_size"):
+        return "must be a number of bytes, or one with a unit like 250MB"
+    if kind.startswith("int"):
+        return "must be a whole number"
+    return message.removeprefix("Value error, ").replace("Input should be", "must be")

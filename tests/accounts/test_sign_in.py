@@ -1,0 +1,133 @@
+"""Signing in, renewing and ending it, and what guessing costs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from ptolemy.accounts.access import authenticate
+from ptolemy.accounts.passwords import Passwords
+from ptolemy.accounts.people import create_person
+from ptolemy.accounts.sign_in import refresh, sign_in
+from ptolemy.accounts.throttle import FREE_ATTEMPTS
+from ptolemy.database.pool import Database
+from ptolemy.database.sql import Sql
+from ptolemy.kernel.problems import Conflict, Invalid, TooManyRequests, Unauthorized
+from tests.accounts.office import PASSWORD, Office
+
+
+async def test_the_e_mails_case_does_not_matter(office: Office) -> None:
+    tokens = await sign_in(office.database, office.passwords, office.email.upper(), PASSWORD)
+    assert (await authenticate(office.database, tokens.access_token, office.slug)).user_id == office.admin_id
+
+
+async def test_an_unknown_e_mail_and_a_wrong_password_get_the_same_answer(office: Office) -> None:
+    answers = []
+    for email, password in (
+        (office.email, "wrong password"),
+        ("nobody@example.com", PASSWORD),
+        ("\0\ud800", "x\ud800"),
+    ):
+        with pytest.raises(Unauthorized) as refused:
+            await sign_in(office.database, office.passwords, email, password)
+        answers.append((refused.value.code, refused.value.detail))
+    assert len(set(answers)) == 1
+
+
+async def test_an_unknown_e_mail_takes_as_long_as_a_wrong_password(database: Database) -> None:
+    slow = Passwords()
+    stored = await slow.hash(PASSWORD)
+
+    async def seconds(known: str | None) -> float:
+        await slow.matches("warm", known)
+        started = time.perf_counter()
+        for _ in range(3):
+            await slow.matches("wrong password", known)
+        return time.perf_counter() - started
+
+    wrong, unknown = await seconds(stored), await seconds(None)
+    assert 0.5 < unknown / wrong < 2
+
+
+async def test_refreshing_gives_new_tokens_and_ends_the_old_ones(office: Office) -> None:
+    old = await sign_in(office.database, office.passwords, office.email, PASSWORD)
+    new = await refresh(office.database, old.refresh_token)
+    assert (await authenticate(office.database, new.access_token, office.slug)).user_id == office.admin_id
+    with pytest.raises(Unauthorized):
+        await authenticate(office.database, old.access_token, office.slug)
+    with pytest.raises(Unauthorized) as refused:
+        await refresh(office.database, old.refresh_token)
+    assert refused.value.code == "invalid_refresh_token"
+
+
+async def test_an_access_token_expires_and_can_be_refreshed(office: Office) -> None:
+    tokens = await sign_in(office.database, office.passwords, office.email, PASSWORD)
+    async with office.database.session() as session:
+        await session.run(Sql.of("update sessions set access_expires_at = now() where user_id = ?", office.admin_id))
+    with pytest.raises(Unauthorized) as refused:
+        await authenticate(office.database, tokens.access_token, office.slug)
+    assert refused.value.code == "token_expired"
+    await refresh(office.database, tokens.refresh_token)
+
+
+async def test_guessing_is_slowed_also_side_by_side_and_for_people_who_do_not_exist(office: Office) -> None:
+    for email in (office.email, "nobody.at.all@example.com"):
+        attempts = [sign_in(office.database, office.passwords, email, f"guess number {i}") for i in range(30)]
+        answers = await asyncio.gather(*attempts, return_exceptions=True)
+        checked = [answer for answer in answers if isinstance(answer, Unauthorized)]
+        put_off = [answer for answer in answers if isinstance(answer, TooManyRequests)]
+        assert len(checked) + len(put_off) == 30
+        assert FREE_ATTEMPTS < len(checked) <= FREE_ATTEMPTS + 4
+        assert int(put_off[0].headers["Retry-After"]) > 0
+
+
+async def test_a_few_wrong_passwords_do_not_keep_the_right_one_out(office: Office) -> None:
+    for _ in range(FREE_ATTEMPTS):
+        with pytest.raises(Unauthorized):
+            await sign_in(office.database, office.passwords, office.email, "wrong password")
+    await office.sign_in()
+    for _ in range(FREE_ATTEMPTS):
+        with pytest.raises(Unauthorized):
+            await sign_in(office.database, office.passwords, office.email, "wrong password")
+
+
+async def test_attempts_are_forgotten_after_a_while(office: Office) -> None:
+    for _ in range(FREE_ATTEMPTS):
+        with pytest.raises(Unauthorized):
+            await sign_in(office.database, office.passwords, office.email, "wrong password")
+    async with office.database.session() as session:
+        await session.run(Sql("update sign_in_attempts set free_at = now() - interval '1 hour'"))
+    with pytest.raises(Unauthorized):
+        await sign_in(office.database, office.passwords, "someone.else@example.com", "wrong password")
+    async with office.database.session() as session:
+        assert await session.value(Sql("select count(*) from sign_in_attempts")) == 1
+
+
+@pytest.mark.parametrize("password", ["", "seven77", "x" * 257])
+async def test_a_password_of_the_wrong_length_is_refused(
+    database: Database, passwords: Passwords, password: str
+) -> None:
+    async with database.session() as session:
+        with pytest.raises(Invalid) as refused:
+            await create_person(session, passwords, "bob@example.com", password)
+    assert refused.value.errors[0].field == "password"
+
+
+@pytest.mark.parametrize("email", ["", "bob", "bob@", "@x", "b ob@x", "bob@x\0", "é" * 300 + "@x", "a@b@c"])
+async def test_what_is_no_e_mail_address_is_refused(database: Database, passwords: Passwords, email: str) -> None:
+    async with database.session() as session:
+        with pytest.raises(Invalid) as refused:
+            await create_person(session, passwords, email, PASSWORD)
+    assert refused.value.errors[0].field == "email"
+
+
+async def test_an_e_mail_belongs_to_one_person_whatever_its_case(office: Office) -> None:
+    with pytest.raises(Conflict):
+        async with office.database.session() as session:
+            await create_person(session, office.passwords, office.email.title(), PASSWORD)
+
+
+async def test_composed_and_decomposed_letters_are_the_same_password(passwords: Passwords) -> None:
+    assert await passwords.matches("Zu\u0308richsee", await passwords.hash("Z\u00fcrichsee"))

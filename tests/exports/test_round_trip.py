@@ -1,0 +1,98 @@
+"""What is exported comes back by import as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ptolemy.catalogue import EXPORTED
+from tests.product import Workspace, answered
+
+
+def fill(workspace: Workspace) -> None:
+    """Records of all six types, awkward ones among them: archived parents with children, formulas, unicode, odd numbers."""
+    workspace.equity()
+    workspace.create(
+        "markets", identifier="xasx", name="ASX", type_id="exchange", timezone="Australia/Sydney", mic="XASX"
+    )
+    workspace.create(
+        "markets", identifier="closed", name="=CLOSED()", type_id="exchange", extras={"b": [1.10], "a": None}
+    )
+    for identifier, name, values in (
+        ("bhp.ax", 'BHP Group, "Limited"', {"sector": "-Materials", "shares": "5072000000.000"}),
+        ("日本", "'quoted\nlines", {"shares": "-0.5"}),
+        ("gone", "", {"sector": ""}),
+    ):
+        workspace.create("instruments", identifier=identifier, name=name, type_id="equity", field_values=values)
+    for instrument in ("bhp.ax", "gone"):
+        listing = workspace.create(
+            "market-listings", instrument_id=instrument, market_id="xasx", status_id="active", lot_size="1.00"
+        )
+        workspace.create(
+            "market-listing-suspensions",
+            listing_id=listing["id"],
+            suspended_from="2026-01-01",
+            suspended_until="2026-01-02T03:04:05.678901+10:00",
+            reason="@halt",
+        )
+        for day, number in ((1, "45.820"), (2, "-0.000"), (3, "1" + "0" * 60 + "." + "0" * 30 + "1")):
+            value = workspace.create(
+                "time-series-values",
+                instrument_id=instrument,
+                type_id="close",
+                timestamp=f"2026-01-0{day}T00:00:00.12Z",
+                value=number,
+            )
+        workspace.robot.delete(f"/time-series-values/{value['id']}")
+        items = [{"field_key": key, "value": "1.0"} for key in ("open", "high", "low", "close")]
+        workspace.create(
+            "composite-time-series-values", instrument_id=instrument, type_id="bar", timestamp="2026-01-01", items=items
+        )
+    workspace.robot.delete(f"/market-listings/{listing['id']}")
+    workspace.robot.delete("/instruments/gone")
+    workspace.robot.delete("/markets/closed")
+
+
+@pytest.mark.parametrize("file_format", ["json", "csv"])
+@pytest.mark.parametrize("on_error", ["abort", "continue"])
+def test_the_files_of_a_restored_workspace_equal_those_of_the_first(
+    file_format: str, on_error: str, workspace: Workspace, new_workspace: Callable[[], Workspace]
+) -> None:
+    fill(workspace)
+    files = {each: workspace.export(each, format=file_format) for each in EXPORTED}
+    other = new_workspace()
+    other.equity()
+    for each, content in files.items():
+        job = other.import_file(each, content, on_error)
+        assert (job["status"], job["rows_failed"], job["errors"]) == ("completed", 0, []), job
+        assert job["rows_imported"] > 0
+    assert {each: other.export(each, format=file_format) for each in EXPORTED} == files
+
+
+@pytest.mark.parametrize("file_format", ["json", "csv"])
+def test_importing_again_imports_nothing_and_changes_nothing(file_format: str, workspace: Workspace) -> None:
+    fill(workspace)
+    files = {each: workspace.export(each, format=file_format) for each in EXPORTED}
+    for each, content in files.items():
+        job = workspace.import_file(each, content, "continue")
+        assert job["rows_imported"] == 0
+        assert job["rows_failed"] == job["row_count"] > 0
+        assert {error["code"] for error in job["errors"]} == {"conflict"}, job["errors"]
+    assert {each: workspace.export(each, format=file_format) for each in EXPORTED} == files
+
+
+def test_an_empty_workspace_exports_empty_files(workspace: Workspace) -> None:
+    for each in EXPORTED:
+        assert workspace.export(each) == b"[\n]\n"
+        assert workspace.export(each, format="csv").count(b"\n") == 1
+
+
+def test_a_gzipped_export_comes_back(workspace: Workspace, new_workspace: Callable[[], Workspace]) -> None:
+    fill(workspace)
+    other = new_workspace()
+    other.equity()
+    job: dict[str, Any] = other.import_file("instruments", workspace.export("instruments", compression="gzip"))
+    assert job["status"] == "completed"
+    assert answered(other.robot.post("/instruments/count", json={"archived": "all"}), 200) == {"count": 3}
