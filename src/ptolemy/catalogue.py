@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ptolemy.database.transaction import Transaction
 from ptolemy.engine.resource import Resource
 from ptolemy.resources.instruments import Instruments
 from ptolemy.resources.market_listing_suspensions import MarketListingSuspensions
-from ptolemy.resources.market_listings import MarketListings, MarketListingStatuses
+from ptolemy.resources.market_listings import MarketListings, MarketListingStatuses, seed_statuses
 from ptolemy.resources.markets import Markets
 from ptolemy.resources.time_series_values import CompositeTimeSeriesValues, TimeSeriesValues
 from ptolemy.resources.type_fields import InstrumentTypeFields, MarketTypeFields, TimeSeriesTypeFields
@@ -31,6 +32,11 @@ RESOURCES: tuple[Resource, ...] = (
 
 EXPORTED: dict[str, Resource] = {resource.table: resource for resource in RESOURCES if not resource.is_schema}
 """By resource type: what exports and imports carry, in the order of a restore."""
+
+
+async def seed(tx: Transaction) -> None:
+    """What every new workspace begins with."""
+    await seed_statuses(tx, LISTING_STATUSES)
 
 
 def _link(resources: tuple[Resource, ...]) -> None:

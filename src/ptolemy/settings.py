@@ -34,8 +34,13 @@ def _absolute(path: Path) -> Path:
 
 
 def _postgresql_url(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+    text = url.get_secret_value()
+    if not text.startswith(("postgresql://", "postgres://")):
         raise ValueError("must begin with postgresql://")
+    for host in urlsplit(text).netloc.rpartition("@")[2].split(","):
+        port = host.rpartition("]")[2].partition(":")[2]
+        if port and not port.isdecimal():
+            raise ValueError("must have a number as its port")
     return url
 
 
@@ -85,15 +90,12 @@ class Settings(BaseSettings):
     max_upload: ByteSize = Field(
         ByteSize(100_000_000), gt=0, description="The largest file in one request, in bytes or like `250MB`."
     )
-    max_unpacked: ByteSize = Field(
-        ByteSize(2_000_000_000),
-        gt=0,
-        description="The most that a compressed upload may unpack to, in bytes or like `5GB`.",
-    )
     host: str = Field("127.0.0.1", description="The network address to listen on; `0.0.0.0` is all of them.")
     port: int = Field(8000, ge=0, le=65535, description="The TCP port to listen on; 0 takes a free one.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
-    worker_concurrency: int = Field(2, ge=1, le=64, description="How many jobs one process runs at a time.")
+    jobs_at_once: int = Field(
+        2, ge=0, le=64, description="How many jobs one process runs at a time; 0 leaves them to `ptolemy worker`."
+    )
 
     @property
     def files_directory(self) -> Path:

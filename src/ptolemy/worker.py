@@ -5,21 +5,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from ptolemy.accounts.workspaces import workspace_ids
 from ptolemy.database.pool import Database
 from ptolemy.exports.requests import KIND as EXPORT
+from ptolemy.exports.retention import remove_expired_files
 from ptolemy.exports.run import ExportHandler
 from ptolemy.files.store import FileStore
 from ptolemy.imports.requests import KIND as IMPORT
 from ptolemy.imports.run import ImportHandler
-from ptolemy.jobs.job import Handler
+from ptolemy.jobs.job import Handler, Interrupted, Job
 from ptolemy.jobs.runner import Runner
+from ptolemy.jobs.schedule import Schedule
+from ptolemy.kernel.actors import SYSTEM, Caller
+from ptolemy.plans import items
+
+UPKEEP = "upkeep"
+UPKEEP_SECONDS = 3600
 
 
 async def run_worker(
     database: Database, files: FileStore, stop: asyncio.Event, *, concurrency: int, unpacked_limit_bytes: int
 ) -> None:
     """Works until `stop` is set; then batches end, and what is unfinished is given back for another worker."""
-    runner = Runner(database, handlers(database, files, unpacked_limit_bytes), concurrency=concurrency)
+    runner = Runner(
+        database,
+        handlers(database, files, unpacked_limit_bytes),
+        concurrency=concurrency,
+        schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP)],
+    )
     working = asyncio.create_task(runner.run())
     stopped = asyncio.create_task(stop.wait())
     try:
@@ -37,4 +50,27 @@ def handlers(database: Database, files: FileStore, unpacked_limit_bytes: int) ->
     return {
         EXPORT: ExportHandler(database, files),
         IMPORT: ImportHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
+        UPKEEP: UpkeepHandler(database, files),
     }
+
+
+class UpkeepHandler:
+    """What every workspace needs from time to time, one transaction each."""
+
+    def __init__(self, database: Database, files: FileStore) -> None:
+        self._database, self._files = database, files
+
+    async def run(self, job: Job) -> None:
+        async with self._database.session() as session:
+            workspaces = await workspace_ids(session)
+        for workspace in workspaces:
+            if job.stopping.is_set():
+                raise Interrupted
+            async with self._database.transaction(Caller(workspace, SYSTEM)) as tx:
+                await items.fold(tx)
+                await remove_expired_files(tx, self._files)
+        async with self._database.session() as session:
+            await job.finish(session)
+
+    async def gave_up(self, job: Job, reason: str) -> None:
+        """Nothing to mark: it comes round again."""

@@ -47,7 +47,7 @@ async def test_a_killed_workers_job_is_taken_up_by_another(
     await fact(database, "select 1 from written where worker = 'other' and what = 'tick'")
     killed.kill()
     await fact(database, "select 1 from written where worker = 'other' and what = 'began 2'")
-    await write(database, "open")
+    await open_to(database, "other")
     await fact(database, "select 1 from written where worker = 'other' and what = 'kept'")
     await fact(database, "select not exists (select 1 from jobs where kind = 'write')")
 
@@ -61,10 +61,11 @@ async def test_a_frozen_worker_that_comes_back_writes_nothing(
     frozen.send_signal(signal.SIGSTOP)
     start("other")
     await fact(database, "select 1 from written where worker = 'other' and what = 'began 2'")
-    await write(database, "open")
-    await fact(database, "select 1 from written where worker = 'other' and what = 'kept'")
+    await open_to(database, "frozen")
     frozen.send_signal(signal.SIGCONT)
     await fact(database, "select 1 from written where worker = 'frozen' and what = 'lost'")
+    await open_to(database, "other")
+    await fact(database, "select not exists (select 1 from jobs where kind = 'write')")
     async with database.session() as session:
         kept = await session.rows(Sql.of("select worker from written where what = 'kept'"))
         assert [row["worker"] for row in kept] == ["other"]
@@ -91,6 +92,6 @@ async def enqueue(database: Database, workspace_id: UUID) -> UUID:
     return job_id
 
 
-async def write(database: Database, what: str) -> None:
+async def open_to(database: Database, worker: str) -> None:
     async with database.session() as session:
-        await session.run(Sql.of("insert into written (worker, what) values ('test', ?)", what))
+        await session.run(Sql.of("insert into written (worker, what) values (?, 'open')", worker))

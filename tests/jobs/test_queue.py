@@ -39,9 +39,8 @@ async def test_a_job_comes_with_its_payload(database: Database, workspace_id: UU
 
 async def test_the_higher_priority_goes_first_and_equals_in_their_order(database: Database, workspace_id: UUID) -> None:
     first, second, urgent = [await enqueue(database, workspace_id, priority=priority) for priority in (0, 0, 9)]
-    async with database.session() as session:
-        claimed = await queue.claim(session, ["write"], 3, 20)
-    assert [one.id for one in claimed] == [urgent, first, second]
+    taken = [await take(database) for _ in range(3)]
+    assert [job.id for job in taken if job] == [urgent, first, second]
 
 
 async def test_a_late_worker_can_not_commit(database: Database, workspace_id: UUID) -> None:
@@ -67,6 +66,19 @@ async def test_nobody_takes_a_job_between_the_fence_and_the_commit(database: Dat
     async with database.session() as session:
         await job.still_ours(session)
         assert await take(database) is None
+
+
+async def test_a_worker_frozen_at_its_fence_is_thrown_out_by_the_database(
+    database: Database, workspace_id: UUID
+) -> None:
+    await enqueue(database, workspace_id)
+    job = await take(database)
+    assert job is not None
+    async with database.session() as session:
+        await job.still_ours(session)
+        assert await session.value(Sql.of("show idle_in_transaction_session_timeout")) == "10s"
+    async with database.session() as session:
+        assert await session.value(Sql.of("show idle_in_transaction_session_timeout")) == "0"
 
 
 async def test_the_heartbeat_neither_waits_for_a_fence_nor_takes_it_for_a_loss(

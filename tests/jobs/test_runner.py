@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
+
+import asyncpg
 
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
@@ -121,7 +123,7 @@ async def test_a_running_job_learns_that_it_is_cancelled_without_waiting_for_the
 
     async def until_cancelled(job: Job) -> None:
         began.set()
-        while not job.cancelled():
+        while not job.cancelled():  # noqa: ASYNC110 - as handlers do between batches
             await asyncio.sleep(0.01)
 
     async with working(database, Doing(until_cancelled), pace=NOTIFIED):
@@ -172,12 +174,15 @@ async def test_a_worker_that_stops_gives_its_job_to_another_at_once(database: Da
         raise Interrupted
 
     other = Doing(setting(done))
-    async with working(database, Doing(batch_after_batch), pace=NOTIFIED):
+    async with AsyncExitStack() as first:
+        await first.enter_async_context(working(database, Doing(batch_after_batch), pace=NOTIFIED))
         await enqueue(database, workspace_id)
         await within(began.wait())
-    async with working(database, other, pace=NOTIFIED):
-        await within(done.wait())
-        await empty(database)
+        async with working(database, other, pace=NOTIFIED):
+            await listening(database, workers=2)
+            await first.aclose()
+            await within(done.wait())
+            await empty(database)
     assert [job.attempts for job in other.ran] == [1]
 
 
@@ -242,9 +247,17 @@ async def empty(database: Database) -> None:
     await fact(database, "select not exists (select 1 from jobs)")
 
 
-async def listening(database: Database) -> None:
-    here = "datname = current_database() and query = 'LISTEN \"ptolemy_jobs\"'"
-    await fact(database, f"select 1 from pg_stat_activity where {here}")
+_LISTENING = "select count(*) from pg_stat_activity where datname = current_database() and query like 'LISTEN%'"
+
+
+async def listening(database: Database, *, workers: int = 1) -> None:
+    driver = await asyncpg.connect(database.dsn)
+    try:
+        async with asyncio.timeout(20):
+            while await driver.fetchval(_LISTENING) != workers:  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0.02)
+    finally:
+        await driver.close()
 
 
 async def within(awaitable: Awaitable[Any]) -> None:

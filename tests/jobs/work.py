@@ -1,6 +1,6 @@
 """A worker process: `python work.py <url> <name>`.
 
-A job writes down that it began, waits until the table says "open", and writes
+A job writes down that it began, waits until the table says "open" to it, and writes
 "kept" behind the fence.
 """
 
@@ -31,7 +31,7 @@ class Writing:
             raise
 
     async def _keep(self, job: Job) -> None:
-        while not await self._open():
+        while not await self._open():  # noqa: ASYNC110 - another process opens
             await asyncio.sleep(0.02)
         async with self._database.session() as session:
             await session.run(Sql.of("insert into written (worker, what) values (?, 'kept')", self._name))
@@ -42,7 +42,9 @@ class Writing:
 
     async def _open(self) -> bool:
         async with self._database.session() as session:
-            return bool(await session.value(Sql.of("select 1 from written where what = 'open'")))
+            return bool(
+                await session.value(Sql.of("select 1 from written where worker = ? and what = 'open'", self._name))
+            )
 
     async def _write(self, what: str) -> None:
         async with self._database.session() as session:

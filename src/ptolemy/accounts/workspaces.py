@@ -94,6 +94,11 @@ async def workspace_by_slug(session: Session, slug: str) -> Row:
     return row
 
 
+async def workspace_ids(session: Session) -> list[UUID]:
+    """All there are, for upkeep."""
+    return [row["id"] for row in await session.rows(Sql("select id from workspaces order by id"))]
+
+
 async def workspaces_of(session: Session, user_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Row]:
     """The workspaces that a person or a robot belongs to, each with their `role`, in order of id behind `after`."""
     statement = Sql.of(

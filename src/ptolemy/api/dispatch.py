@@ -21,6 +21,10 @@ class Dispatcher(Router):
             self._by_shape[_shape(route.path)].append(route)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path.endswith("/") and path.startswith("/v1/workspaces/") and path.count("/") == 4:
+            # A client that is rooted at the workspace asks for its root with a slash.
+            scope["path"] = path[:-1]
         partial: tuple[Route, Scope] | None = None
         for route in self._by_shape.get(_shape(scope["path"]), ()):
             match, child_scope = route.matches(scope)

@@ -14,15 +14,14 @@ from ptolemy.api.account_pages import PageQuery, page
 from ptolemy.api.answers import json
 from ptolemy.api.operations import Operation
 from ptolemy.api.services import Call
-from ptolemy.catalogue import LISTING_STATUSES
-from ptolemy.database.transaction import Row, Transaction
+from ptolemy.catalogue import seed
+from ptolemy.database.transaction import Row
 from ptolemy.engine.schemas import Body, Meta
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import Forbidden
 from ptolemy.kernel.timestamps import write_timestamp
-from ptolemy.resources.market_listings import seed_statuses
 
 
 class WorkspaceCreate(Body):
@@ -71,11 +70,6 @@ def workspace_operations() -> list[Operation]:
         Operation("GET", one, get, "Get a workspace", tag, "viewer", answer),
         Operation("PATCH", one, patch, "Rename a workspace", tag, "admin", answer, body=WorkspacePatch),
     ]
-
-
-async def seed(tx: Transaction) -> None:
-    """What every workspace begins with."""
-    await seed_statuses(tx, LISTING_STATUSES)
 
 
 async def listing(call: Call) -> Response:

@@ -107,14 +107,16 @@ async def _wanted(tx: Transaction, resource: type[Resource], query: Query) -> tu
     parts = [
         Condition.model_validate({"field": name, "op": "eq", "value": value}) for name, value in query.equal.items()
     ]
-    condition = Condition.model_validate({"and": [*([query.filter] if query.filter else []), *parts]})
+    # Each by itself, so that an error names the place where the user put it.
+    asked = [*([query.filter] if query.filter else []), *parts]
     if resource.lifecycle.archive:
-        conditions += _archived(query, mentioned=condition.mentions("archived_at"))
+        conditions += _archived(query, mentioned=any(each.mentions("archived_at") for each in asked))
     if query.ids is not None:
         found = await lookup.ids(tx, resource, set(query.ids))
         conditions.append(Sql.of("id = any(?)", list(found.values())))
-    compiled = await compile_filter(tx, resource, condition)
-    return [*conditions, compiled.sql], compiled.warnings
+    compiled = [await compile_filter(tx, resource, each) for each in asked]
+    warnings = [warning for each in compiled for warning in each.warnings]
+    return [*conditions, *(each.sql for each in compiled)], warnings
 
 
 def _archived(query: Query, *, mentioned: bool) -> list[Sql]:

@@ -28,3 +28,4 @@ class Exports(Resource):
     started_at = Timestamp()
     completed_at = Timestamp()
     file_expires_at = Timestamp()
+    file_removed_at = Timestamp()

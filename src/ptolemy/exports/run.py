@@ -65,6 +65,7 @@ class ExportHandler:
         caller = Caller.unpacked(job.workspace_id, job.payload)
         async with self._database.transaction(caller) as tx:
             await self._close(tx, job, "failed", error=reason)
+            await job.finish(tx)
 
     async def _begin(self, job: Job, caller: Caller) -> Row | None:
         """Marks the export as being worked on; None where it has ended already."""

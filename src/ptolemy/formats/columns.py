@@ -40,9 +40,13 @@ class ColumnsBlock:
 
     line_offset: int | None = None
     """Where every row is one line: the difference between a row's line and its number."""
+    has_lines: bool = True
+    """Whether rows are told by their lines too: not in JSON."""
 
     def lines(self, numbers: Sequence[int]) -> Sequence[int | None]:
         """Where rows begin, by their numbers; may cost a second reading."""
+        if not self.has_lines:
+            return [None] * len(numbers)
         if self.line_offset is not None:
             return [number + self.line_offset for number in numbers]
         lines = {row.number: row.line for row in self.file_rows()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from ptolemy.catalogue import EXPORTED
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
@@ -22,6 +23,9 @@ from ptolemy.imports.requests import file_key
 from ptolemy.jobs.job import Interrupted, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Problem
+
+
+_MANY_ROWS = 1000
 
 
 class Cancelled(Exception):
@@ -39,6 +43,11 @@ class ImportHandler:
         self._database, self._files, self._limit = database, files, unpacked_limit_bytes
 
     async def run(self, job: Job) -> None:
+        await self._run(job)
+        # Every row and every error is in the database now.
+        await self._files.delete(file_key(job.workspace_id, job.id))
+
+    async def _run(self, job: Job) -> None:
         caller = Caller.unpacked(job.workspace_id, job.payload)
         row = await self._begin(job, caller)
         if row is None:
@@ -54,6 +63,7 @@ class ImportHandler:
                     await self._all_or_nothing(job, caller, opened, progress)
                 else:
                     await self._batch_by_batch(job, caller, opened, progress)
+            await self._analyze(caller, row, progress)
         except Cancelled:
             await self._end(job, caller, "cancelled", progress, imported=_kept(row, progress))
         except RowsRefused:
@@ -74,6 +84,7 @@ class ImportHandler:
             )
             await tx.run(statement)
             await log.record(tx, [_event(job, "failed", {"error": reason})])
+            await job.finish(tx)
 
     async def _begin(self, job: Job, caller: Caller) -> Row | None:
         """Marks the import as being worked on; None where it has ended already."""
@@ -143,6 +154,12 @@ class ImportHandler:
             if progress.failed:
                 raise RowsRefused
             await self._finish(tx, job, "completed", progress, imported=progress.imported)
+
+    async def _analyze(self, caller: Caller, row: Row, progress: Progress) -> None:
+        """Tells the planner of many new rows; until then it would sort the table for every page of a list."""
+        if progress.imported >= _MANY_ROWS:
+            async with self._database.bulk(caller) as tx:
+                await tx.run(Sql(f"analyze {EXPORTED[row['resource_type']].table}"))
 
     async def _batches(self, job: Job, opened: Opened) -> AsyncIterator[Any]:
         async for batch in ahead(opened.pipeline.batches()):

@@ -19,6 +19,7 @@ create table exports (
   started_at timestamptz,
   completed_at timestamptz,
   file_expires_at timestamptz,
+  file_removed_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   recorded_at timestamptz not null default now(),

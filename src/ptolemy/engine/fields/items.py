@@ -16,6 +16,7 @@ class Items(TypeValues):
     """`[{field_key, value}, …]`, defined by the series; they lie on their value's row and go where it goes."""
 
     fault = "invalid_items"
+    series_kind = "composite"
     sent = {
         "type": "array",
         "items": {

@@ -63,6 +63,8 @@ class TypeValues(Field[Values]):
     sent: ClassVar[JsonSchema] = {"type": "object", "additionalProperties": _VALUE}
     shown: ClassVar[JsonSchema] = {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
     operators = frozenset()
+    series_kind: ClassVar[str] = "scalar"
+    """The kind of series that may define it, where a series does."""
 
     def __init__(self, *, of: Reference, defined_by: type[Resource], shown_as: str | None = None) -> None:
         super().__init__(required=True, default={})
@@ -93,8 +95,9 @@ class TypeValues(Field[Values]):
         defined = await definitions(tx, self.defined_by, types)
         for write in writes:
             type_id = write.new[self.type.name]
-            if not isinstance(type_id, UUID):
-                write.new[self.name] = {}  # the type is refused already, and nothing can be said of its fields
+            kind = write.parents[self.type.name].get("kind") if isinstance(type_id, UUID) else None
+            if not isinstance(type_id, UUID) or kind not in (None, self.series_kind):
+                write.new[self.name] = {}  # the type is refused, here or by `check`: nothing can be said of its fields
                 continue
             known, stored = defined[type_id], write.was(self) or {}
             write.new[self.name] = self._merged(write, known, stored, write.sent.get(self.name) or {})

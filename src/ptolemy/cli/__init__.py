@@ -1,0 +1,1 @@
+"""The command line: arguments in, calls, pictures out. A command imports what it needs when it runs."""

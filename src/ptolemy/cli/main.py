@@ -1,0 +1,36 @@
+"""The command `ptolemy`: its subcommands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ptolemy.cli import demo, doctor, migrate, serve, token, user, worker, workspace
+from ptolemy.cli.groups import group
+
+app = group("A self-hosted store for financial reference data and time series.")
+app.command("serve", epilog=serve.EXAMPLE)(serve.serve)
+app.command("worker", epilog=worker.EXAMPLE)(worker.worker)
+app.command("migrate", epilog=migrate.EXAMPLE)(migrate.migrate)
+app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
+app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
+app.add_typer(workspace.commands)
+app.add_typer(user.commands)
+app.add_typer(token.commands)
+
+
+@app.callback(invoke_without_command=True)
+def ptolemy(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """A self-hosted store for financial reference data and time series."""
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"ptolemy {installed('ptolemy-data')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    app(prog_name="ptolemy")

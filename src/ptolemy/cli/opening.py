@@ -1,0 +1,63 @@
+"""The database that a command works on: the one you named, or the embedded one, joined while a server runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from ptolemy.database.embedded import EmbeddedServer, start
+from ptolemy.database.migrations import migrate, pending
+from ptolemy.database.pool import Database
+from ptolemy.settings import Settings, SettingsProblem
+
+
+@asynccontextmanager
+async def database_dsn(settings: Settings) -> AsyncIterator[str]:
+    """The address of the database; the embedded server is left at the end, and stops when nobody else is in it."""
+    if settings.database_url:
+        yield settings.database_url.get_secret_value()
+        return
+    server = await _started(settings)
+    try:
+        yield server.dsn
+    finally:
+        await asyncio.to_thread(server.release)
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database with its schema; a database of yours is not migrated behind your back."""
+    async with database_dsn(settings) as dsn:
+        if settings.database_url:
+            await _refuse_pending(dsn)
+        else:
+            await migrate(dsn)
+        database = await Database.open(dsn)
+        try:
+            yield database
+        finally:
+            await database.close()
+
+
+async def _started(settings: Settings) -> EmbeddedServer:
+    starting = asyncio.ensure_future(asyncio.to_thread(start, settings.data_dir))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # Told to stop while it starts: a thread can't be stopped, and its server must not stay behind.
+        server = await starting
+        await asyncio.to_thread(server.release)
+        raise
+
+
+async def _refuse_pending(dsn: str) -> None:
+    driver = await asyncpg.connect(dsn)
+    try:
+        missing = await pending(driver)
+    finally:
+        await driver.close()
+    if missing:
+        raise SettingsProblem(f"the database lacks {len(missing)} migrations: run `ptolemy migrate` first")

@@ -1,0 +1,101 @@
+"""`ptolemy user …`"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ptolemy.cli.groups import group
+from ptolemy.cli.options import AsJson, DataDir
+
+if TYPE_CHECKING:
+    from ptolemy.accounts.passwords import Passwords
+    from ptolemy.database.transaction import Row, Session
+    from ptolemy.settings import Settings
+
+commands = group("Create people who can sign in.", name="user")
+
+
+@commands.callback()
+def user() -> None:
+    """Create people who can sign in."""
+
+
+@commands.command(epilog="\b\nExample:\n  ptolemy user create ann@example.com --workspace acme --role admin")
+def create(
+    email: Annotated[str, typer.Argument(help="What they sign in with.")],
+    name: Annotated[str | None, typer.Option(help="Their name.")] = None,
+    workspace: Annotated[str | None, typer.Option(metavar="SLUG", help="A workspace to make them a member of.")] = None,
+    role: Annotated[str, typer.Option(help="viewer, member, editor or admin, in that workspace.")] = "member",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from stdin instead of asking for it.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a person who can sign in.
+
+    One who exists already is only added to the workspace, and keeps their password.
+    """
+    from ptolemy.accounts.passwords import Passwords
+    from ptolemy.cli.failures import explained, run, wrong_usage
+    from ptolemy.settings import load_settings
+
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        wrong_usage("give the password with --password-stdin: there is no terminal to ask for it")
+    with explained():
+        settings = load_settings(data_dir=data_dir)
+    row, created = run(_create(settings, Passwords(), email, password, name, workspace, role))
+    if as_json:
+        joined = {"workspace": workspace, "role": role} if workspace else {}
+        print(json.dumps({"id": str(row["id"]), "email": row["email"], "created": created, **joined}))
+        return
+    print(f"created {row['email']}" if created else f"{row['email']} exists already and keeps their password")
+    if workspace:
+        print(f"{row['email']} is {role} of {workspace}")
+
+
+async def _create(
+    settings: Settings,
+    passwords: Passwords,
+    email: str,
+    password: str,
+    name: str | None,
+    workspace: str | None,
+    role: str,
+) -> tuple[Row, bool]:
+    """The person, and whether they are new."""
+    from ptolemy.accounts.memberships import add_member
+    from ptolemy.accounts.people import create_person
+    from ptolemy.accounts.workspaces import workspace_by_slug
+    from ptolemy.cli.opening import open_database
+    from ptolemy.kernel.actors import SYSTEM, Caller
+
+    async with open_database(settings) as database:
+        if workspace is None:
+            async with database.session() as session:
+                return await create_person(session, passwords, email, password, name), True
+        async with database.session() as session:
+            place = await workspace_by_slug(session, workspace)
+        async with database.transaction(Caller(place["id"], SYSTEM)) as tx:
+            row, created = await _found_or_created(tx, passwords, email, password, name)
+            await add_member(tx, row["id"], role)
+        return row, created
+
+
+async def _found_or_created(
+    session: Session, passwords: Passwords, email: str, password: str, name: str | None
+) -> tuple[Row, bool]:
+    from ptolemy.accounts.people import create_person, is_email, person_by_email
+
+    found = await person_by_email(session, email) if is_email(email) else None
+    if found:
+        return found, False
+    return await create_person(session, passwords, email, password, name), True

@@ -1,0 +1,43 @@
+"""`ptolemy worker`"""
+
+from __future__ import annotations
+
+from ptolemy.cli.options import DataDir
+
+EXAMPLE = "\b\nExample:\n  PTOLEMY_DATABASE_URL=postgresql://ptolemy@db/ptolemy ptolemy worker"
+
+
+def worker(data_dir: DataDir = None) -> None:
+    """Run exports and imports, beside a server.
+
+    Start as many workers as you like, on any host that reaches the database and the files.
+    """
+    import asyncio
+    import os
+
+    from ptolemy.app import UNPACKED_LIMIT_BYTES
+    from ptolemy.cli.failures import run
+    from ptolemy.cli.logs import configure_logs
+    from ptolemy.cli.opening import open_database
+    from ptolemy.cli.signals import on_stop
+    from ptolemy.files.store import LocalFiles
+    from ptolemy.settings import load_settings
+    from ptolemy.worker import run_worker
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        on_stop(stop.set)
+        settings = load_settings(data_dir=data_dir)
+        configure_logs(settings.log_level)
+        async with open_database(settings) as database:
+            print("ptolemy worker is ready", flush=True)
+            await run_worker(
+                database,
+                LocalFiles(settings.files_directory),
+                stop,
+                concurrency=max(1, settings.jobs_at_once),
+                unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
+            )
+
+    os.umask(0o077)  # exports are nobody else's business
+    run(work())

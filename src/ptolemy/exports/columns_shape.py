@@ -1,0 +1,188 @@
+"""Lines of COPY to rows of a file, by columns."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from ptolemy.engine.interchange import CustomFields
+from ptolemy.formats.csv import guard, quoted
+from ptolemy.kernel.json import decode_exact, encode
+
+DELIMITER, NULL = "\x02", "\\N"
+"""Neither occurs in the picked columns: JSON text escapes control characters."""
+
+PICKED = (
+    "id, instrument_id, type_id, timestamp at time zone 'UTC', value,"
+    " created_at at time zone 'UTC', updated_at at time zone 'UTC', archived_at at time zone 'UTC',"
+    " case when field_values <> '{}' then field_values end"
+)
+_COLUMNS = ("id", "instrument", "series", "timestamp", "value", "created", "updated", "archived", "fields")
+
+Cells = Any  # an Arrow array of strings, or one scalar for all rows
+
+
+class Shape(Protocol):
+    head: bytes
+    foot: bytes
+
+    def shaped(self, lines: bytes) -> tuple[int, memoryview]:
+        """How many rows whole lines hold, and their bytes in the file."""
+        ...
+
+
+class JsonShape:
+    """`[`, an object a line, `]`; keys in the order of the columns."""
+
+    foot: bytes = b"\n]\n"
+
+    def __init__(self, instruments: Mapping[str, str], series: Mapping[str, str], custom: CustomFields) -> None:
+        self.head, self._first = b"[", True
+        self._instrument = _Fragments(lambda id: f'","instrument_id":"{id}","instrument":{_json(instruments.get(id))}')
+        self._series = _Fragments(lambda id: f',"type_id":{_json(series.get(id))},"timestamp":"')
+        self._fields = _Fields(custom, lambda type_id, values: _json(custom.ordered(type_id, values)))
+
+    def shaped(self, lines: bytes) -> tuple[int, memoryview]:
+        cells = _parsed(lines)
+        content = _joined(
+            ',\n{"id":"',
+            cells["id"],
+            self._instrument.of(cells["instrument"]),
+            self._series.of(cells["series"]),
+            _instant(cells["timestamp"]),
+            'Z","value":"',
+            cells["value"],
+            '","field_values":',
+            self._fields.of(cells["series"], cells["fields"], "{}"),
+            ',"created_at":"',
+            _instant(cells["created"]),
+            'Z","updated_at":"',
+            _instant(cells["updated"]),
+            'Z","archived_at":',
+            _or(cells["archived"], lambda archived: _joined_cells('"', _instant(archived), 'Z"}'), "null}"),
+        )
+        content, self._first = content[1:] if self._first else content, False
+        return len(cells["id"]), content
+
+
+class CsvShape:
+    """A header, then a row a value; one column for each custom field."""
+
+    foot: bytes = b""
+
+    def __init__(self, instruments: Mapping[str, str], series: Mapping[str, str], custom: CustomFields) -> None:
+        keys = custom.keys
+        columns = ["id", "instrument_id", "instrument", "type_id", "timestamp", "value"]
+        columns += [*(f"field.{key}" for key in keys), "created_at", "updated_at", "archived_at"]
+        self.head = (",".join(map(quoted, columns)) + "\n").encode()
+        self._nothing = "," * len(keys)
+        self._instrument = _Fragments(lambda id: f",{id},{_cell(instruments.get(id))}")
+        self._series = _Fragments(lambda id: f",{_cell(series.get(id))},")
+        self._fields = _Fields(custom, lambda type_id, values: _field_cells(custom, keys, type_id, values))
+
+    def shaped(self, lines: bytes) -> tuple[int, memoryview]:
+        cells = _parsed(lines)
+        content = _joined(
+            cells["id"],
+            self._instrument.of(cells["instrument"]),
+            self._series.of(cells["series"]),
+            _instant(cells["timestamp"]),
+            "Z,",
+            cells["value"],
+            self._fields.of(cells["series"], cells["fields"], self._nothing),
+            ",",
+            _instant(cells["created"]),
+            "Z,",
+            _instant(cells["updated"]),
+            "Z,",
+            _or(cells["archived"], lambda archived: _joined_cells(_instant(archived), "Z\n"), "\n"),
+        )
+        return len(cells["id"]), content
+
+
+class _Fragments:
+    """What each row of one parent has in common, made once a parent."""
+
+    def __init__(self, make: Callable[[str], str]) -> None:
+        self._make = make
+        self._made: dict[str, str] = {}
+
+    def of(self, ids: pa.Array[Any]) -> Cells:
+        encoded = ids.dictionary_encode()
+        fragments = []
+        for id in encoded.dictionary.to_pylist():
+            fragment = self._made.get(id)
+            if fragment is None:
+                fragment = self._made[id] = self._make(id)
+            fragments.append(fragment)
+        return pa.array(fragments, pa.string()).take(encoded.indices)
+
+
+class _Fields:
+    """Custom fields as a row writes them; most rows have none."""
+
+    def __init__(self, custom: CustomFields, write: Callable[[UUID, dict[str, Any]], str]) -> None:
+        self._write = write
+
+    def of(self, series: pa.Array[Any], stored: pa.Array[Any], nothing: str) -> Cells:
+        if stored.null_count == len(stored):
+            return nothing
+        both = pc.binary_join_element_wise(series, stored, DELIMITER).dictionary_encode()
+        written = []
+        for each in both.dictionary.to_pylist():
+            type_id, _, values = each.partition(DELIMITER)
+            written.append(self._write(UUID(type_id), decode_exact(values)))
+        return pa.array(written, pa.string()).take(both.indices).fill_null(nothing)
+
+
+def _parsed(lines: bytes) -> Mapping[str, pa.Array[Any]]:
+    table = pa_csv.read_csv(
+        io.BytesIO(lines),
+        read_options=pa_csv.ReadOptions(column_names=list(_COLUMNS), use_threads=False, block_size=len(lines) + 1),
+        parse_options=pa_csv.ParseOptions(delimiter=DELIMITER, quote_char=False, escape_char=False),
+        convert_options=pa_csv.ConvertOptions(
+            column_types={name: pa.string() for name in _COLUMNS}, null_values=[NULL], strings_can_be_null=True
+        ),
+    )
+    return {name: column.combine_chunks() for name, column in zip(_COLUMNS, table.columns, strict=True)}
+
+
+def _instant(cells: pa.Array[Any]) -> pa.Array[Any]:
+    """As ISO 8601 separates date and time; PostgreSQL writes fractions as we do, without trailing zeros."""
+    return pc.replace_substring(cells, pattern=" ", replacement="T", max_replacements=1)
+
+
+def _or(cells: pa.Array[Any], write: Callable[[pa.Array[Any]], pa.Array[Any]], null: str) -> Cells:
+    return null if cells.null_count == len(cells) else write(cells).fill_null(null)
+
+
+def _joined_cells(*parts: Cells) -> pa.Array[Any]:
+    return pc.binary_join_element_wise(*(pa.scalar(part) if isinstance(part, str) else part for part in parts), "")
+
+
+def _joined(*parts: Cells) -> memoryview:
+    """All rows, one after the other."""
+    cells = _joined_cells(*parts)
+    _, offsets, content = cells.buffers()
+    at = np.frombuffer(offsets, dtype=np.int32)
+    return memoryview(content)[int(at[cells.offset]) : int(at[cells.offset + len(cells)])]
+
+
+def _json(value: Any) -> str:
+    return encode(value).decode()
+
+
+def _cell(text: str | None) -> str:
+    return quoted(guard(text) or "")
+
+
+def _field_cells(custom: CustomFields, keys: Sequence[str], type_id: UUID, values: Mapping[str, str | None]) -> str:
+    cells = [guard(values.get(key)) if custom.is_text(type_id, key) else values.get(key) for key in keys]
+    return "".join(f",{quoted(cell or '')}" for cell in cells)

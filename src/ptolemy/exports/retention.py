@@ -1,0 +1,30 @@
+"""Files of exports are kept for some days; the export itself stays."""
+
+from __future__ import annotations
+
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Transaction
+from ptolemy.exports.requests import file_key
+from ptolemy.files.store import FileStore
+
+_AT_ONCE = 1000
+
+
+async def remove_expired_files(tx: Transaction, files: FileStore) -> None:
+    """Removes the files of this workspace whose time is over."""
+    expired = await tx.rows(
+        Sql.of(
+            "select id from exports"
+            f" where workspace_id = ? and file_expires_at < now() and file_removed_at is null limit {_AT_ONCE}",
+            tx.workspace_id,
+        )
+    )
+    for row in expired:
+        await files.delete(file_key(tx.workspace_id, row["id"]))
+    await tx.run(
+        Sql.of(
+            "update exports set file_removed_at = now(), recorded_at = now() where workspace_id = ? and id = any(?)",
+            tx.workspace_id,
+            [row["id"] for row in expired],
+        )
+    )

@@ -1,0 +1,72 @@
+"""Cells of text as instants and decimals: by columns where they are plain, by distinct cell where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ptolemy.imports.columns_binary import EPOCH, Numbers
+from ptolemy.kernel.decimals import MAX_DIGITS, parse_decimal, write_decimal
+from ptolemy.kernel.timestamps import parse_timestamp, write_timestamp
+
+Faults = Mapping[int, str]
+"""Why a cell is refused, by its place in the column."""
+
+_INSTANT = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
+_DATE = r"^\d{4}-\d\d-\d\d$"
+_DECIMAL = rf"^-?\d{{1,{MAX_DIGITS}}}(\.\d{{1,{MAX_DIGITS}}})?$"
+_YEAR_1, _YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000
+
+
+def instants(cells: pa.Array[Any]) -> tuple[Numbers, Faults]:
+    """Microseconds since 2000; 0 where the cell is null or refused."""
+    try:
+        return _unix(cells) - EPOCH, {}
+    except pa.ArrowInvalid:
+        pass
+    canonical, faults = _by_distinct_cell(cells, lambda cell: write_timestamp(parse_timestamp(cell)))
+    return _unix(canonical) - EPOCH, faults
+
+
+def decimals(cells: pa.Array[Any]) -> tuple[pa.Array[Any], Faults]:
+    """The cells as plain digits with their scale kept; `0` where the cell is null or refused."""
+    cells = cells.fill_null("0")
+    if pc.all(pc.match_substring_regex(cells, _DECIMAL), min_count=0).as_py():
+        return cells, {}
+    canonical, faults = _by_distinct_cell(cells, lambda cell: write_decimal(parse_decimal(cell)))
+    return canonical.fill_null("0"), faults
+
+
+def _unix(cells: pa.Array[Any]) -> Numbers:
+    """Raises `ArrowInvalid` unless every cell is a date, or an instant in the usual form, or null."""
+    cells = cells.fill_null("2000-01-01T00:00:00Z")
+    dates = pc.match_substring_regex(cells, _DATE)
+    if pc.any(dates).as_py():
+        cells = pc.if_else(dates, pc.binary_join_element_wise(cells, "T00:00:00Z", ""), cells)
+    if not pc.all(pc.match_substring_regex(cells, _INSTANT), min_count=0).as_py():
+        raise pa.ArrowInvalid("not in the usual form")
+    found = pc.cast(pc.cast(cells, pa.timestamp("us", "UTC")), pa.int64()).to_numpy()
+    if len(found) and (found.min() < _YEAR_1 or found.max() >= _YEAR_10000):
+        raise pa.ArrowInvalid("not between the years 1 and 9999")
+    return np.asarray(found)
+
+
+def _by_distinct_cell(cells: pa.Array[Any], canonical: Callable[[str], str]) -> tuple[pa.Array[Any], Faults]:
+    """Each cell in its canonical form; null where it is null or refused."""
+    encoded = cells.dictionary_encode()
+    forms: list[str | None] = []
+    refused: dict[int, str] = {}
+    for i, cell in enumerate(encoded.dictionary.to_pylist()):
+        try:
+            forms.append(canonical(cell))
+        except ValueError as reason:
+            forms.append(None)
+            refused[i] = str(reason)
+    places = encoded.indices
+    at = places.fill_null(-1).to_numpy()
+    bad = np.flatnonzero(np.isin(at, list(refused)))
+    return pa.array(forms, pa.string()).take(places), {int(i): refused[int(at[i])] for i in bad}

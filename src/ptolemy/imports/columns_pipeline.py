@@ -1,0 +1,54 @@
+"""Scalar values as an import job takes them: by columns, and through the engine where custom fields ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import BinaryIO
+
+from ptolemy.database.pool import Database
+from ptolemy.database.transaction import Transaction
+from ptolemy.engine.resource import Resource
+from ptolemy.formats.detection import Format
+from ptolemy.imports.columns import ValuesLoader
+from ptolemy.imports.columns_encode import EncodedBlock, RowsBlock
+from ptolemy.imports.pipeline import RowPipeline
+from ptolemy.imports.progress import Outcome
+from ptolemy.imports.rows import RowError
+from ptolemy.kernel.actors import Caller
+from ptolemy.plans import items
+
+_ROWS_AT_ONCE = 500
+
+
+class ValuesPipeline:
+    """`loader` has read the names of the workspace in a transaction of its own."""
+
+    def __init__(self, resource: Resource, loader: ValuesLoader, source: BinaryIO, format: Format) -> None:
+        self._resource, self._loader, self._source, self._format = resource, loader, source, format
+        self._by_rows = RowPipeline(resource, (), cells=format == "csv")
+
+    def batches(self) -> Iterator[EncodedBlock | RowsBlock]:
+        return self._loader.blocks(self._source, self._format)
+
+    def rows_in(self, batch: EncodedBlock | RowsBlock) -> int:
+        return batch.count
+
+    def begin(self, database: Database, caller: Caller) -> AbstractAsyncContextManager[Transaction]:
+        return database.bulk(caller)
+
+    async def write(self, tx: Transaction, batch: EncodedBlock | RowsBlock) -> Outcome:
+        if isinstance(batch, RowsBlock):
+            return await self._write_rows(tx, batch)
+        inserted, errors = await self._loader.write(tx, batch)
+        await items.count(tx, {self._resource.table: inserted} if inserted else {})
+        return Outcome(batch.count, inserted, errors)
+
+    async def _write_rows(self, tx: Transaction, batch: RowsBlock) -> Outcome:
+        imported = 0
+        errors: list[RowError] = []
+        for start in range(0, batch.count, _ROWS_AT_ONCE):
+            outcome = await self._by_rows.write(tx, batch.rows[start : start + _ROWS_AT_ONCE])
+            imported += outcome.imported
+            errors += outcome.errors
+        return Outcome(batch.count, imported, errors)

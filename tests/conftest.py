@@ -1,0 +1,105 @@
+"""What every test may ask for: databases, and the running product with a workspace in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from ptolemy.database.embedded import EmbeddedServer
+from tests import house
+from tests.product import Workspace, answered
+from tests.serving import configured, serving, signed_in
+
+_RUN = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if workerinput := getattr(config, "workerinput", None):
+        config.stash[_RUN] = Path(workerinput["run_directory"])
+        return
+    ends = ExitStack()
+    config.add_cleanup(ends.close)
+    config.stash[_RUN] = ends.enter_context(house.run_directory())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """pytest-xdist starts a process: it joins this run's server."""
+    node.workerinput["run_directory"] = str(node.config.stash[_RUN])
+
+
+@pytest.fixture(scope="session")
+def postgresql(pytestconfig: pytest.Config) -> Iterator[EmbeddedServer]:
+    """The server of the whole run; make databases in it, don't stop it."""
+    with house.run_server(pytestconfig.stash[_RUN]) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def database_url(postgresql: EmbeddedServer, pytestconfig: pytest.Config) -> Iterator[str]:
+    """A migrated, empty database of the module's own."""
+    with house.migrated_database(postgresql, pytestconfig.stash[_RUN]) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def product_database_url(postgresql: EmbeddedServer, pytestconfig: pytest.Config) -> Iterator[str]:
+    """The running product's database."""
+    with house.migrated_database(postgresql, pytestconfig.stash[_RUN]) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def product_url(product_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the running product."""
+    with serving(configured(product_database_url, tmp_path_factory.mktemp("files"))) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def new_workspace(product_url: str, product_database_url: str) -> Callable[[], Workspace]:
+    """Makes workspaces; one person is admin of them all."""
+    token = signed_in(product_url, product_database_url)
+
+    def make() -> Workspace:
+        slug = f"w-{uuid4().hex}"
+        headers = {"Authorization": f"Bearer {token}"}
+        answered(httpx.post(f"{product_url}/v1/workspaces", json={"slug": slug}, headers=headers), 201)
+        return Workspace(product_url, slug, token)
+
+    return make
+
+
+@pytest.fixture
+def workspace(new_workspace: Callable[[], Workspace]) -> Workspace:
+    return new_workspace()
+
+
+@pytest.fixture
+def events(product_database_url: str, workspace: Workspace) -> Callable[..., list[dict[str, Any]]]:
+    """The events of the workspace, oldest first, that have these values."""
+
+    async def read() -> list[dict[str, Any]]:
+        driver = await asyncpg.connect(product_database_url)
+        try:
+            rows = await driver.fetch(
+                "select e.* from events e join workspaces w on w.id = e.workspace_id"
+                " where w.slug = $1 order by e.epoch, e.xid, e.id",
+                workspace.slug,
+            )
+        finally:
+            await driver.close()
+        return [{**row, "changes": json.loads(row["changes"])} for row in rows]
+
+    def found(**wanted: Any) -> list[dict[str, Any]]:
+        return [row for row in house.finished(read()) if all(str(row[name]) == value for name, value in wanted.items())]
+
+    return found
