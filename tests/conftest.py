@@ -30,6 +30,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_RUN] = ends.enter_context(house.run_directory())
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The run fails where the product ran a statement that distributed tables can't take."""
+    if hasattr(session.config, "workerinput"):
+        return
+    if unfit := house.unfit(session.config.stash[_RUN]):
+        print("\nstatements unfit for distributed tables:", *unfit, sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """pytest-xdist starts a process: it joins this run's server."""

@@ -18,11 +18,18 @@ from ptolemy.database.embedded import EmbeddedServer, start
 from ptolemy.database.embedded.locks import alone, opened, taken
 from ptolemy.database.embedded.postmaster import postmaster
 from ptolemy.database.migrations import migrate
+from tests.statements import REMEMBERED, unfit_statements
 
 T = TypeVar("T")
 
 # Data that may vanish with the machine: a test of what must not vanish starts a server of its own.
-CARELESS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum_naptime": "1h"}
+CARELESS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum_naptime": "1h",
+    **REMEMBERED,
+}
 
 _RUNS = "ptolemy-tests-"
 _TEMPLATE = "template_ptolemy"
@@ -75,6 +82,14 @@ def migrated_database(server: EmbeddedServer, directory: Path) -> Iterator[str]:
         yield server.dsn_for(name)
     finally:
         finished(_execute(server, f"drop database {name} with (force)"))
+
+
+def unfit(directory: Path) -> list[str]:
+    """What the run's statements have that a distributed database hasn't; nothing where no test used the server."""
+    if not (directory / "postgres").exists():
+        return []
+    with run_server(directory) as server:
+        return unfit_statements(server, _TEMPLATE)
 
 
 def finished(work: Coroutine[Any, Any, T]) -> T:

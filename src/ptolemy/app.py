@@ -21,7 +21,7 @@ from ptolemy.api.health import health_operations
 from ptolemy.api.export_operations import export_operations
 from ptolemy.api.import_operations import import_operations
 from ptolemy.api.operations import Operation, OperationRoute
-from ptolemy.api.requests import Requests
+from ptolemy.api.requests import Requests, fault_problem
 from ptolemy.api.resource_operations import resource_operations
 from ptolemy.api.services import Services
 from ptolemy.catalogue import RESOURCES
@@ -113,6 +113,7 @@ def create_app(open_services: Opener) -> Requests:
     app = FastAPI(title="Ptolemy", version="1", lifespan=lifespan, redoc_url=None, openapi_url="/v1/openapi.json")
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, http_problem)
+    app.add_exception_handler(Exception, fault_problem)
     routes = [OperationRoute(operation, lambda: opened[0]) for operation in operations()]
     app.openapi = lambda: _openapi(app, routes)  # type: ignore[method-assign] # FastAPI's documented way
     app.mount("/", Dispatcher(routes))

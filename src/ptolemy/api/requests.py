@@ -6,6 +6,8 @@ import re
 import time
 
 import structlog
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ptolemy.api.answers import problem_response
@@ -32,24 +34,24 @@ class Requests:
             await self._app(scope, receive, send)
             return
         request_id = scope["request_id"] = _request_id(scope)
-        started, status = time.perf_counter(), 0
+        started, status, ended = time.perf_counter(), 0, False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, ended
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
         except Exception:  # the outermost loop: whatever happens, the client gets a problem and we get a trace
             log.exception("request failed", request_id=request_id, method=scope["method"], path=scope["path"])
-            if status:
-                raise
-            detail = "a fault of the server, not of the request; it is in the server's log under this request_id"
-            answer = problem_response(InternalError("internal_error", detail), request_id)
-            await answer(scope, receive, send_with_id)
+            if not status:
+                await _fault(request_id)(scope, receive, send_with_id)
+            elif not ended:
+                raise  # half an answer is out: only a broken connection tells the client
         finally:
             milliseconds = round((time.perf_counter() - started) * 1000, 2)
             log.info(
@@ -60,6 +62,16 @@ class Requests:
                 status=status,
                 ms=milliseconds,
             )
+
+
+async def fault_problem(request: Request, _: Exception) -> Response:
+    """The answer to a fault of ours; Starlette then raises it again, and `Requests` logs it."""
+    return _fault(request.scope["request_id"])
+
+
+def _fault(request_id: str) -> Response:
+    detail = "a fault of the server, not of the request; it is in the server's log under this request_id"
+    return problem_response(InternalError("internal_error", detail), request_id)
 
 
 def _request_id(scope: Scope) -> str:

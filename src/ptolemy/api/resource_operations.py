@@ -15,7 +15,7 @@ from ptolemy.engine.read import Query
 from ptolemy.engine.resource import Resource
 from ptolemy.engine.schemas import Body, Count, schemas
 from ptolemy.kernel.json import encode
-from ptolemy.kernel.problems import BadRequest
+from ptolemy.kernel.problems import FieldError, Invalid
 
 WORKSPACE = "/v1/workspaces/{workspace}"
 
@@ -131,7 +131,7 @@ class _Handlers:
 def list_query(resource: type[Resource], asked: Any) -> Query:
     """What the query parameters of a list ask for."""
     if asked.ids == "":
-        raise BadRequest("empty_ids", "ids must name at least one record")
+        raise Invalid(FieldError("ids", "empty", "must name at least one record"))
     return Query(
         equal=_equal(resource, asked),
         ids=asked.ids.split(",") if asked.ids is not None else None,

@@ -1,4 +1,4 @@
-"""What `ptolemy doctor` looks at, and what it finds; it changes nothing."""
+"""What `ptolemy doctor` looks at, and what it finds; it writes nothing into the database."""
 
 from __future__ import annotations
 

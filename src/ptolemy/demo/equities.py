@@ -34,7 +34,7 @@ class Closure(NamedTuple):
 
 CLOSURES = (
     Closure("2001-09-11T09:30:00-04:00", "2001-09-17T09:30:00-04:00", "Attacks of 11 September 2001"),
-    Closure("2012-10-26T09:30:00-04:00", "2012-10-31T09:30:00-04:00", "Hurricane Sandy"),
+    Closure("2012-10-29T09:30:00-04:00", "2012-10-31T09:30:00-04:00", "Hurricane Sandy"),
 )
 
 

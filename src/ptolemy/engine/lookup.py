@@ -46,7 +46,8 @@ def _ways(resource: type[Resource], key: str) -> list[Sql]:
 async def ids(tx: Transaction, target: type[Resource], keys: Collection[str]) -> dict[str, UUID]:
     """The ids that keys name, by key; a UUID names itself, whether or not there is such a record."""
     named = {key: record for key in keys if (record := as_uuid(key))}
-    missing = [key for key in keys if key not in named] if "identifier" in target.fields else []
+    # PostgreSQL takes no NUL in text, so no record is named with one.
+    missing = [key for key in keys if key not in named and "\0" not in key] if "identifier" in target.fields else []
     if not missing:
         return named
     order = "identifier, archived_at desc nulls first" if target.lifecycle.archive else "identifier"

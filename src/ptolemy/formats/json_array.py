@@ -121,7 +121,7 @@ class _Structure:
         """Where this chunk's commas between elements are, and where the array closes if it does."""
         if b"\\" in chunk:
             # A run of backslashes pairs off from its left, so what is left before a quote escapes it.
-            pass
+            chunk = chunk.replace(b"\\\\", b"__").replace(b'\\"', b"__")
         kind_at = np.frombuffer(chunk.translate(_KINDS), dtype=np.uint8)
         at = np.flatnonzero(kind_at != 0)
         kinds = kind_at[at]

@@ -105,8 +105,8 @@ class Cluster:
             keep=[lock],
         )
         if ran.code:
-            told = self._log.read_bytes()[known:].decode(errors="replace") if self._log.exists() else ran.output
-            complaint = Ran(ran.code, told).complaint
+            told = self._log.read_bytes()[known:].decode(errors="replace") if self._log.exists() else ""
+            complaint = Ran(ran.code, told or ran.output).complaint
             raise EmbeddedProblem(f"PostgreSQL in {self.directory} doesn't start: {complaint} (see {self._log})")
 
     def _create(self, binaries: Binaries, lock: int) -> None:

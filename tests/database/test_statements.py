@@ -1,0 +1,27 @@
+"""The guard over the statements of the whole run sees what it is for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.statements import fault
+
+TENANT = {"instruments", "time_series_values"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("select * from instruments where id = $1", "doesn't say which workspace"),
+        ("select * from instruments where workspace_id = $1 for update skip locked", "skips locked rows"),
+        ("select * from instruments i join tokens t on t.workspace_id = i.workspace_id", "joins a distributed table"),
+        ("update instruments set name = set_config('a', 'b', true) where workspace_id = $1", "sets a setting"),
+    ],
+)
+def test_a_statement_unfit_for_distributed_tables_is_found(statement: str, why: str) -> None:
+    assert (fault(statement, TENANT) or "").startswith(why)
+
+
+def test_a_fit_statement_is_let_through() -> None:
+    assert fault("select * from instruments where workspace_id = $1 and id = $2", TENANT) is None
+    assert fault("select * from jobs for update skip locked", TENANT) is None

@@ -1,0 +1,57 @@
+"""Every statement that the product ran in a test run, held against what a distributed database can do."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import asyncpg
+
+from ptolemy.database.security import APP, OWNER, WITHOUT_WORKSPACE
+from ptolemy.database.embedded import EmbeddedServer
+
+REMEMBERED = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.max": "10000"}
+
+_TABLE = re.compile(r'\b(?:from|join|into|update|copy)\s+(?:only\s+)?"?([a-z_]+)')
+_SCHEMA = re.compile(r"\s*(create|alter|drop|grant|analyze|truncate|begin|commit|rollback|set|savepoint|release)\b")
+
+
+def unfit_statements(server: EmbeddedServer, template: str) -> list[str]:
+    """What is wrong with which statement; empty when all is well."""
+    return asyncio.run(_unfit(server, template))
+
+
+def fault(statement: str, tenant_tables: set[str]) -> str | None:
+    """Why a statement can't run where tables are distributed by workspace, or why it forgets the workspace."""
+    text = " ".join(statement.lower().split())
+    if _SCHEMA.match(text):
+        return None
+    tables = set(_TABLE.findall(text))
+    if not tables & tenant_tables:
+        return None
+    if "workspace_id" not in text:
+        return "doesn't say which workspace"
+    if tables & WITHOUT_WORKSPACE:
+        return "joins a distributed table with a local one"
+    if "skip locked" in text:
+        return "skips locked rows of a distributed table"
+    return "sets a setting by a function" if "set_config(" in text else None
+
+
+async def _unfit(server: EmbeddedServer, template: str) -> list[str]:
+    driver = await asyncpg.connect(server.dsn_for(template))
+    tables = await driver.fetch(
+        "select relname from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace"
+    )
+    await driver.close()
+    tenant = {row["relname"] for row in tables} - WITHOUT_WORKSPACE
+    driver = await asyncpg.connect(server.dsn_for("postgres"))
+    await driver.execute("create extension if not exists pg_stat_statements")
+    # The tests' own statements run as the superuser, the product's as one of its roles.
+    statements = await driver.fetch(
+        "select distinct query from pg_stat_statements s join pg_roles r on r.oid = s.userid"
+        " where r.rolname = any($1::text[])",
+        [APP, OWNER],
+    )
+    await driver.close()
+    return [f"{why}: {row['query']}" for row in statements if (why := fault(row["query"], tenant))]
