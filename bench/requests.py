@@ -49,10 +49,9 @@ def report(server: Server, what: str, make: Callable[[int], bytes], count: int) 
     asyncio.run(drive(server.port, make, connections=CONNECTIONS, count=count // 10))
     before = server.cpu_seconds()
     load: Load = asyncio.run(drive(server.port, lambda n: make(n + count // 10), connections=CONNECTIONS, count=count))
-    ours, theirs = ((after - earlier) / count * 1000 for after, earlier in zip(server.cpu_seconds(), before, strict=True))
-    print(
-        f"{what:28} {load.requests_per_second:8,.0f} {load.p99_ms:8.1f} {ours:10.2f} {theirs:12.2f} {load.refused:8}"
-    )
+    spent = zip(server.cpu_seconds(), before, strict=True)
+    ours, theirs = ((after - earlier) / count * 1000 for after, earlier in spent)
+    print(f"{what:28} {load.requests_per_second:8,.0f} {load.p99_ms:8.1f} {ours:10.2f} {theirs:12.2f} {load.refused:8}")
 
 
 def pages(server: Server, base: str) -> None:
@@ -117,7 +116,8 @@ def serving(folder: Path) -> Iterator[Server]:
     try:
         _wait_until_ready(port)
         command("workspace", "create", "bench")
-        command("user", "create", "b@example.com", "--workspace", "bench", "--role", "admin", "--password-stdin", said="a long password\n")  # fmt: skip
+        person = ("user", "create", "b@example.com", "--workspace", "bench", "--role", "admin", "--password-stdin")
+        command(*person, said="a long password\n")
         token = command("token", "create", "--workspace", "bench", "--robot", "load").splitlines()[-1]
         yield Server(process, port, token, "bench")
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -35,7 +36,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):
         return
     if unfit := house.unfit(session.config.stash[_RUN]):
-        print("\nstatements unfit for distributed tables:", *unfit, sep="\n  ")
+        sys.stderr.write("\n  ".join(["\nstatements unfit for distributed tables:", *unfit, ""]))
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

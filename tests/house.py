@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -31,27 +32,26 @@ CARELESS = {
     **REMEMBERED,
 }
 
-_RUNS = "ptolemy-tests-"
 _TEMPLATE = "template_ptolemy"
 
 
 @contextmanager
 def run_directory() -> Iterator[Path]:
     """Where this run's server lives, removed at the end, together with what killed runs left."""
-    temporary = quick_folder()
-    for left in temporary.glob(f"{_RUNS}*"):
-        with opened(left / "run.lock") as lock:
-            if taken(lock):
-                _remove(left)
-    made = Path(tempfile.mkdtemp(prefix="new-", dir=temporary))
-    with opened(made / "run.lock") as lock:
-        assert taken(lock)
-        # Named only now: another run that begins takes an unlocked directory for a killed run's.
-        directory = made.rename(temporary / f"{_RUNS}{uuid4().hex[:8]}")
+    folder, runs = quick_folder(), f"ptolemy-tests-{os.geteuid()}"
+    with ExitStack() as ends:
+        with alone(folder / f"{runs}.lock"):
+            for left in folder.glob(f"{runs}-*"):
+                with opened(left / "run.lock") as lock:
+                    if taken(lock):
+                        _remove(left)
+            directory = Path(tempfile.mkdtemp(prefix=f"{runs}-", dir=folder))
+            assert taken(ends.enter_context(opened(directory / "run.lock")))
         try:
             yield directory
         finally:
-            _remove(directory)
+            with alone(folder / f"{runs}.lock"):
+                _remove(directory)
 
 
 def quick_folder() -> Path:

@@ -45,7 +45,7 @@ class Workspace:
         return answered(self.admin.post(f"/{collection}", json=body), 201)
 
     def equity(self) -> None:
-        """The schema that most tests need: instruments with two fields, a market type, a scalar and a composite series."""
+        """The schema that most tests need: instruments with two fields, markets, a scalar and a composite series."""
         self.create("instrument-types", identifier="equity", name="Equity")
         self.create("instrument-type-fields", type_id="equity", field_key="sector", data_type="text", display_order=1)
         self.create("instrument-type-fields", type_id="equity", field_key="shares", data_type="number", display_order=2)

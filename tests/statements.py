@@ -7,8 +7,8 @@ import re
 
 import asyncpg
 
-from ptolemy.database.security import APP, OWNER, WITHOUT_WORKSPACE
 from ptolemy.database.embedded import EmbeddedServer
+from ptolemy.database.security import APP, OWNER, WITHOUT_WORKSPACE
 
 REMEMBERED = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.max": "10000"}
 

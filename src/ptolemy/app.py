@@ -12,13 +12,14 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.api.account_operations import account_operations
 from ptolemy.api.answers import ProblemModel, http_problem, problem
 from ptolemy.api.dispatch import Dispatcher
-from ptolemy.api.health import health_operations
 from ptolemy.api.export_operations import export_operations
+from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
 from ptolemy.api.operations import Operation, OperationRoute
 from ptolemy.api.requests import Requests, fault_problem
@@ -110,12 +111,14 @@ def create_app(open_services: Opener) -> Requests:
             yield
             opened.clear()
 
-    app = FastAPI(title="Ptolemy", version="1", lifespan=lifespan, redoc_url=None, openapi_url="/v1/openapi.json")
+    app = FastAPI(title="Ptolemy", version="1", lifespan=lifespan, redoc_url=None, openapi_url="/openapi.json")
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, http_problem)
     app.add_exception_handler(Exception, fault_problem)
     routes = [OperationRoute(operation, lambda: opened[0]) for operation in operations()]
     app.openapi = lambda: _openapi(app, routes)  # type: ignore[method-assign] # FastAPI's documented way
+    # Beside the operations that it describes, too.
+    app.add_route("/v1/openapi.json", lambda _: JSONResponse(app.openapi()), include_in_schema=False)
     app.mount("/", Dispatcher(routes))
     return Requests(app)
 

@@ -111,7 +111,9 @@ def test_members_come_in_pages(workspace: Workspace) -> None:
     problem(workspace.admin.get("/memberships?after=forged"), 400, "invalid_cursor")
 
 
-@pytest.mark.parametrize("path", ["/memberships", "/memberships/robots", "/memberships/0190aaaa-0000-7000-8000-00000000abcd"])
+@pytest.mark.parametrize(
+    "path", ["/memberships", "/memberships/robots", "/memberships/0190aaaa-0000-7000-8000-00000000abcd"]
+)
 def test_members_are_the_admins_business(workspace: Workspace, path: str) -> None:
     problem(workspace.robot.get(path), 403, "forbidden")
     problem(workspace.client(None).get(path), 401, "unauthorized")

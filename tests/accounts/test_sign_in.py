@@ -135,3 +135,20 @@ async def test_an_e_mail_belongs_to_one_person_whatever_its_case(office: Office)
 
 async def test_composed_and_decomposed_letters_are_the_same_password(passwords: Passwords) -> None:
     assert await passwords.matches("Zu\u0308richsee", await passwords.hash("Z\u00fcrichsee"))
+
+
+async def test_nothing_stored_matches_no_password(passwords: Passwords) -> None:
+    assert not await passwords.matches("nobody's password", None)
+
+
+async def test_other_spellings_of_an_e_mail_count_as_the_same(database: Database, passwords: Passwords) -> None:
+    spellings = ["iris@example.com", "IRIS@example.com", "\u0130r\u0130s@example.com"]
+    async with database.session() as session:
+        await session.run(Sql("delete from sign_in_attempts"))
+        folded = {await session.value(Sql.of("select lower(? collate pg_c_utf8)", email)) for email in spellings}
+    assert len(folded) == 1
+    for email in spellings:
+        with pytest.raises(Unauthorized):
+            await sign_in(database, passwords, email, "wrong password")
+    async with database.session() as session:
+        assert [row["attempts"] for row in await session.rows(Sql("select attempts from sign_in_attempts"))] == [3]

@@ -138,7 +138,11 @@ select table_name, column_name, data_type, collation_name, is_nullable, column_d
 from information_schema.columns where table_schema = 'public' and table_name = any($1)
 order by table_name, column_name
 """
-INDEXES = "select tablename, indexdef from pg_indexes where schemaname = 'public' and tablename = any($1) order by indexname"
+INDEXES = """
+select tablename, indexdef from pg_indexes
+where schemaname = 'public' and tablename = any($1)
+order by indexname
+"""
 CONSTRAINTS = """
 select conrelid::regclass::text as table_name, pg_get_constraintdef(oid) as definition
 from pg_constraint

@@ -12,7 +12,7 @@ from tests.product import Workspace, answered
 
 
 def fill(workspace: Workspace) -> None:
-    """Records of all six types, awkward ones among them: archived parents with children, formulas, unicode, odd numbers."""
+    """Records of all six types, awkward ones among them: archived parents, formulas, unicode, odd numbers."""
     workspace.equity()
     workspace.create(
         "markets", identifier="xasx", name="ASX", type_id="exchange", timezone="Australia/Sydney", mic="XASX"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import unicodedata
 
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
@@ -66,4 +67,7 @@ def _pause_after(attempts: int) -> int:
 
 
 def _key(email: str) -> bytes:
-    return hashlib.sha256(email.lower().encode("utf-8", "surrogatepass")).digest()
+    # Coarser than the database's folding of case: no other spelling of an e-mail may have a counter of its own.
+    letters = unicodedata.normalize("NFKD", email.casefold())
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).digest()

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -120,7 +120,11 @@ def _ended_by_sigterm() -> Iterator[None]:
     """SIGTERM ends the block like Ctrl-C does: with the server stopped and the directory removed."""
     import signal
 
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    def interrupt(*_: object) -> NoReturn:
+        # Not by raising SIGINT: a shell's background jobs ignore that one.
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:

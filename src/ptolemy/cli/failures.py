@@ -52,7 +52,7 @@ def explained() -> Iterator[None]:
         fail(f"the database says: {error}")
     except asyncpg.InterfaceError as error:
         fail(f"PTOLEMY_DATABASE_URL can't be used: {error}")
-    except (ConnectionError, TimeoutError) as error:
-        fail(f"the database can't be reached ({error}): is it running, and is PTOLEMY_DATABASE_URL right?")
     except OSError as error:
-        fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        if error.filename:
+            fail(f"{error.filename}: {error.strerror}")
+        fail(f"the database can't be reached ({error}): is it running, and is PTOLEMY_DATABASE_URL right?")

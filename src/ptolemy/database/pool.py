@@ -14,7 +14,7 @@ from ptolemy.database.transaction import Driver, Session, Transaction
 from ptolemy.kernel.actors import Caller
 
 
-class _Connection(asyncpg.Connection):
+class _Connection(asyncpg.Connection):  # type: ignore[misc] # the driver has no types
     # The reset between two uses costs 0.2 ms, and nothing needs it: settings are `set local`, who listens has a
     # connection of their own.
     def get_reset_query(self) -> str:

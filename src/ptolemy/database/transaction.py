@@ -24,10 +24,12 @@ class Session:
         self.driver = driver
 
     async def rows(self, sql: Sql) -> list[Row]:
-        return await self.driver.fetch(numbered(sql.text), *sql.args)
+        rows: list[Row] = await self.driver.fetch(numbered(sql.text), *sql.args)
+        return rows
 
     async def row(self, sql: Sql) -> Row | None:
-        return await self.driver.fetchrow(numbered(sql.text), *sql.args)
+        row: Row | None = await self.driver.fetchrow(numbered(sql.text), *sql.args)
+        return row
 
     async def value(self, sql: Sql) -> Any:
         return await self.driver.fetchval(numbered(sql.text), *sql.args)

@@ -170,14 +170,18 @@ async def copy_rows(tx: Transaction, rows: Rows, table: str) -> None:
 
 
 async def _copy_staged(tx: Transaction, rows: Rows, table: str) -> None:
-    """By way of a temporary table: Citus answers a duplicate in a direct COPY with an internal error."""
+    """By way of a temporary table: Citus answers a duplicate in a direct COPY with an internal error.
+
+    So it does in a plain `insert … select`, a COPY inside; with `returning` it is none. (`on conflict do nothing` won't
+    do: its count there includes the rows that it left out.)
+    """
     await tx.run(
         Sql.of(f"create temporary table if not exists arriving (like {table} including defaults) on commit delete rows")
     )
     await tx.run(Sql.of("delete from arriving"))
     await copy_rows(tx, rows, "arriving")
     columns = ", ".join(name for name in rows.dtype.names or () if not name.endswith("_size") and name != "columns")
-    await tx.run(Sql.of(f"insert into {table} ({columns}) select {columns} from arriving"))
+    await tx.run(Sql.of(f"insert into {table} ({columns}) select {columns} from arriving returning 1"))
 
 
 async def _stream(rows: Rows) -> AsyncIterator[bytes | memoryview]:

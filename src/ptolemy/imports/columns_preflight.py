@@ -23,7 +23,7 @@ def spoken_values(source: BinaryIO, format: Format) -> tuple[Sequence[str], Spok
     """The columns of a CSV file, and the series of the rows that carry an `id`, each with the keys of its fields."""
     columns, blocks = ([], read_json_columns(source)) if format == "json" else read_csv_columns(source)
     found: dict[str, set[str]] = defaultdict(set)
-    for block in blocks:
+    for block in blocks if "id" in columns or format == "json" else ():
         _hear(block, found)
     return columns, {TimeSeriesValues.type_id: found}
 

@@ -52,7 +52,7 @@ class Progress:
 
 
 async def store_progress(tx: Transaction, import_id: UUID, progress: Progress, *, imported: int) -> None:
-    """`imported` counts what this transaction's commit makes true: nothing yet, while an `abort` import is under way."""
+    """`imported` counts what this transaction's commit makes true: nothing yet while an `abort` import is under way."""
     statement = Sql.of(
         "update imports"
         " set rows_processed = ?, rows_imported = ?, rows_failed = ?, error_summary = ?,"

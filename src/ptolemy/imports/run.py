@@ -24,7 +24,6 @@ from ptolemy.jobs.job import Interrupted, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Problem
 
-
 _MANY_ROWS = 1000
 
 

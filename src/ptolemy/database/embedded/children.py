@@ -26,7 +26,9 @@ class Ran:
     def complaint(self) -> str:
         """The line that tells most: the first error, else the last line."""
         lines = [line.strip() for line in self.output.splitlines() if line.strip()]
-        errors = [line for line in lines if "error:" in line or "FATAL:" in line or "PANIC:" in line]
+        errors = [
+            line for line in lines if "error:" in line or "ERROR:" in line or "FATAL:" in line or "PANIC:" in line
+        ]
         return (errors or lines[-1:] or [f"exit code {self.code}"])[0]
 
 

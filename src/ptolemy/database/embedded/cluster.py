@@ -85,6 +85,8 @@ class Cluster:
             # All that writes in the cluster inherits this lock: once we have it, nothing of a dead server is left.
             if not taken(lock):
                 return False
+            for half_done in self.directory.glob("new-*"):
+                shutil.rmtree(half_done)
             binaries = binaries_for(self.account, major=self._major())
             if not self.files.exists():
                 self._create(binaries, lock.fileno())
@@ -110,8 +112,6 @@ class Cluster:
             raise EmbeddedProblem(f"PostgreSQL in {self.directory} doesn't start: {complaint} (see {self._log})")
 
     def _create(self, binaries: Binaries, lock: int) -> None:
-        for half_done in self.directory.glob("new-*"):
-            shutil.rmtree(half_done)
         if not (self.directory / "password").exists():
             write_whole(self.directory / "password", secrets.token_urlsafe(24), 0o600)
         # Beside, then renamed: a kill leaves no half cluster.
@@ -127,7 +127,11 @@ class Cluster:
         )
         # Before the server is ever up, so that no cluster is without it.
         create = f"create database {DATABASE}\n"
-        self.account.run(binaries.program("postgres"), "--single", "-D", cluster, "postgres", stdin=create, keep=[lock])
+        single = (binaries.program("postgres"), "--single", "-D", cluster, "postgres")
+        if "ERROR:" in (
+            said := self.account.run(*single, stdin=create, keep=[lock])
+        ):  # its exit code is 0 all the same
+            raise EmbeddedProblem(f"the database can't be made in {self.directory}: {Ran(0, said).complaint}")
         cluster.rename(self.files)
         sync_directory(self.directory)
         shutil.rmtree(new)

@@ -16,7 +16,7 @@ from ptolemy.database.embedded.children import EmbeddedProblem, user_name
 def opened(path: Path) -> TextIO:
     """The file behind a lock; closing it frees the lock unless a child still has it open."""
     try:
-        return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
+        return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "r+")
     except PermissionError:
         holder = user_name((path if path.exists() else path.parent).stat().st_uid)
         raise EmbeddedProblem(
