@@ -18,6 +18,7 @@ from ptolemy.engine.filters import Condition, compile_filter
 from ptolemy.engine.interchange import Interchange, custom_fields
 from ptolemy.engine.resource import Resource
 from ptolemy.events import log
+from ptolemy.exports.columns import export_values
 from ptolemy.exports.requests import file_key
 from ptolemy.exports.rows import csv_writer, json_writer, rows
 from ptolemy.files.store import FileStore
@@ -26,6 +27,7 @@ from ptolemy.jobs.job import Interrupted, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.json import decode_exact
 from ptolemy.kernel.problems import Problem
+from ptolemy.resources.time_series_values import TimeSeriesValues
 
 KEPT_DAYS = 7
 
@@ -127,19 +129,26 @@ class ExportHandler:
 
 
 async def _write_rows(job: Job, tx: Transaction, resource: Resource, row: Row, out: BinaryIO) -> int:
+    wanted = await _wanted(tx, resource, row)
+    if isinstance(resource, TimeSeriesValues):
+        return await export_values(tx, out, row["format"], wanted, each_block=lambda _: _check_in(job))
     interchange = Interchange(type(resource))
     custom = await custom_fields(tx, interchange)
     writer = (json_writer if row["format"] == "json" else csv_writer)(out, interchange, custom)
     number = 0
-    async for batch in rows(tx, interchange, await _wanted(tx, resource, row)):
-        if job.cancelled():
-            raise Cancelled
-        if job.stopping.is_set():
-            raise Interrupted
+    async for batch in rows(tx, interchange, wanted):
+        _check_in(job)
         await asyncio.to_thread(writer.write, batch)
         number += len(batch)
     await asyncio.to_thread(writer.end)
     return number
+
+
+def _check_in(job: Job) -> None:
+    if job.cancelled():
+        raise Cancelled
+    if job.stopping.is_set():
+        raise Interrupted
 
 
 async def _wanted(tx: Transaction, resource: Resource, row: Row) -> Sql:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,13 @@ from ptolemy.formats.detection import Detected, Format, detect, open_plain
 from ptolemy.formats.json_array import read_json
 from ptolemy.formats.rows import FileRow, UnreadableFile
 from ptolemy.imports import preflight
+from ptolemy.imports.columns import ValuesLoader
+from ptolemy.imports.columns_pipeline import ValuesPipeline
+from ptolemy.imports.columns_preflight import spoken_values
 from ptolemy.imports.pipeline import Pipeline, RowPipeline
 from ptolemy.imports.rows import RowReader
 from ptolemy.kernel.actors import Caller
+from ptolemy.resources.time_series_values import TimeSeriesValues
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,17 @@ async def open_file(
     detected = await asyncio.to_thread(detect, path)
     await _check(database, caller, resource, path, detected, limit_bytes)
     with closing(open_plain(path, detected, limit_bytes=limit_bytes)) as source:
-        yield Opened(detected.format, RowPipeline(resource, _rows(source, detected), cells=detected.format == "csv"))
+        yield Opened(detected.format, await _pipeline(database, caller, resource, source, detected.format))
+
+
+async def _pipeline(
+    database: Database, caller: Caller, resource: Resource, source: BinaryIO, file_format: Format
+) -> Pipeline[Any]:
+    if not isinstance(resource, TimeSeriesValues):
+        return RowPipeline(resource, _rows(source, file_format), cells=file_format == "csv")
+    async with database.snapshot(caller) as tx:
+        loader = await ValuesLoader.load(tx)
+    return ValuesPipeline(resource, loader, source, file_format)
 
 
 async def _check(
@@ -47,10 +61,12 @@ async def _check(
 ) -> None:
     """All that is known before row 1: the columns of a CSV file, the types and fields of a backup."""
 
-    def read() -> tuple[list[str], preflight.Spoken]:
+    def read() -> tuple[Sequence[str], preflight.Spoken]:
         with closing(open_plain(path, detected, limit_bytes=limit_bytes)) as source:
-            rows = _rows(source, detected)
-            columns = list(rows.columns) if isinstance(rows, CsvReader) else []
+            if isinstance(resource, TimeSeriesValues):
+                return spoken_values(source, detected.format)
+            rows = _rows(source, detected.format)
+            columns = rows.columns if isinstance(rows, CsvReader) else ()
             return columns, preflight.spoken_of(type(resource), rows)
 
     columns, spoken = await asyncio.to_thread(read)
@@ -62,5 +78,5 @@ async def _check(
         raise UnreadableFile("unknown_column", f"the file has columns that mean nothing here: {names}")
 
 
-def _rows(source: BinaryIO, detected: Detected) -> CsvReader | Iterator[FileRow]:
-    return CsvReader(source) if detected.format == "csv" else read_json(source)
+def _rows(source: BinaryIO, file_format: Format) -> CsvReader | Iterator[FileRow]:
+    return CsvReader(source) if file_format == "csv" else read_json(source)

@@ -133,6 +133,8 @@ class ImportHandler:
                 skip -= rows
                 continue
             async with opened.pipeline.begin(self._database, caller) as tx:
+                # A crash of the machine may take the last batches along, but their progress with them.
+                await tx.run(Sql("set local synchronous_commit = off"))
                 outcome = await opened.pipeline.write(tx, batch)
                 progress.add(outcome)
                 await store_errors(tx, job.id, outcome.errors)
@@ -180,7 +182,7 @@ class ImportHandler:
         """The last commit: final counts, status and event, and the job is done."""
         await store_progress(tx, job.id, progress, imported=imported)
         statement = Sql.of(
-            "update imports set status = ?, error = ?, row_count = ?, completed_at = now()"
+            "update imports set status = ?, error = ?, row_count = ?, completed_at = clock_timestamp()"
             " where workspace_id = ? and id = ?",
             status,
             error,
