@@ -24,10 +24,10 @@ from ptolemy.database.embedded import start
 from ptolemy.database.migrations import migrate
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
-from ptolemy.exports.columns import export_values
+from ptolemy.exports.columns.export import export_values
 from ptolemy.formats.detection import Format
-from ptolemy.imports.columns import ValuesLoader, copy_rows
-from ptolemy.imports.columns_encode import EncodedBlock
+from ptolemy.imports.columns.encode import EncodedBlock
+from ptolemy.imports.columns.loader import ValuesLoader, copy_rows
 from ptolemy.imports.pipeline import ahead
 from ptolemy.kernel.actors import SYSTEM, Caller
 

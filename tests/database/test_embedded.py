@@ -175,7 +175,7 @@ def test_another_major_version_is_refused_with_advice(made: Path) -> None:
     known = version.read_text()
     version.write_text("16\n")
     try:
-        with pytest.raises(EmbeddedProblem, match=r"made by PostgreSQL 16.*ptolemy dump.*ptolemy load"):
+        with pytest.raises(EmbeddedProblem, match=r"made by PostgreSQL 16.*install PostgreSQL 16.*pg_dump"):
             start(made)
     finally:
         version.write_text(known)

@@ -10,7 +10,7 @@ import pytest
 
 from ptolemy.database.sql import Sql
 from ptolemy.engine.interchange import Interchange, custom_fields
-from ptolemy.exports.columns import export_values
+from ptolemy.exports.columns.export import export_values
 from ptolemy.exports.rows import csv_writer, json_writer, rows
 from ptolemy.formats.detection import Format
 from ptolemy.resources.time_series_values import TimeSeriesValues

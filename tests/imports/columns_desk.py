@@ -13,9 +13,9 @@ from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
 from ptolemy.formats.detection import Format
-from ptolemy.imports.columns import ValuesLoader
-from ptolemy.imports.columns_encode import EncodedBlock
-from ptolemy.imports.rows import RowError
+from ptolemy.imports.columns.encode import EncodedBlock
+from ptolemy.imports.columns.loader import ValuesLoader
+from ptolemy.imports.row_errors import RowError
 from ptolemy.kernel.actors import SYSTEM, Caller
 
 

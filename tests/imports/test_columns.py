@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptolemy.database.sql import Sql
-from ptolemy.imports import columns_binary as binary
-from ptolemy.imports.columns_cells import decimals
-from ptolemy.imports.columns_encode import EncodedBlock, RowsBlock
-from ptolemy.imports.rows import RowError
+from ptolemy.imports.columns import binary
+from ptolemy.imports.columns.cells import decimals
+from ptolemy.imports.columns.encode import EncodedBlock, RowsBlock
+from ptolemy.imports.row_errors import RowError
 from tests.imports.columns_desk import Desk, loader_of, open_desk, write
 
 HEADER = "instrument,type_id,timestamp,value\n"

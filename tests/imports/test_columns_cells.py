@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ptolemy.imports.columns_binary import EPOCH, new_ids, uuids
-from ptolemy.imports.columns_cells import decimals, instants
+from ptolemy.imports.columns.binary import EPOCH, new_ids, uuids
+from ptolemy.imports.columns.cells import decimals, instants
 from ptolemy.kernel.decimals import parse_decimal, write_decimal
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.timestamps import parse_timestamp

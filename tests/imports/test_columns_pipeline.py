@@ -8,10 +8,10 @@ import pytest
 
 from ptolemy.catalogue import EXPORTED
 from ptolemy.formats.detection import Format
-from ptolemy.imports.columns import ValuesLoader
-from ptolemy.imports.columns_pipeline import ValuesPipeline
-from ptolemy.imports.columns_preflight import spoken_values
-from ptolemy.imports.rows import RowError
+from ptolemy.imports.columns.loader import ValuesLoader
+from ptolemy.imports.columns.pipeline import ValuesPipeline
+from ptolemy.imports.columns.preflight import spoken_values
+from ptolemy.imports.row_errors import RowError
 from ptolemy.plans import items
 from ptolemy.resources.time_series_values import TimeSeriesValues
 from tests.imports.columns_desk import Desk, open_desk

@@ -28,7 +28,7 @@ async def database_findings(driver: Driver) -> list[Finding]:
 
 def _version(driver: Driver) -> Finding:
     version = driver.get_server_version()
-    found = f"PostgreSQL {version.major}.{version.minor}"
+    found = f"PostgreSQL {version.major}.{version.micro}"
     if version.major < OLDEST_MAJOR:
         return error("version", found, f"upgrade to PostgreSQL {OLDEST_MAJOR} or newer")
     return fine("version", found)

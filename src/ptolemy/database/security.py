@@ -35,7 +35,9 @@ APPEND_ONLY = frozenset({"events"})
 
 async def become_owner(driver: Driver) -> None:
     """Creates the roles where they are missing and takes the owner's place; stays the login where it can't."""
-    if not await _roles_exist(driver) and not await _create_roles(driver):
+    if not await _may_take_roles(driver):
+        await _create_roles(driver)
+    if not await _may_take_roles(driver):
         return
     await driver.execute(f"grant usage, create on schema public to {OWNER}")
     await driver.execute(f"grant usage on schema public to {APP}")
@@ -44,13 +46,13 @@ async def become_owner(driver: Driver) -> None:
 
 async def role_for(driver: Driver, role: str) -> str | None:
     """`role`, or None where this login can't take its place."""
-    found = await driver.fetchval("select pg_has_role(current_user, oid, 'set') from pg_roles where rolname = $1", role)
+    found = await driver.fetchval("select pg_has_role(session_user, oid, 'set') from pg_roles where rolname = $1", role)
     return role if found else None
 
 
 async def secure(driver: Driver) -> None:
     """Grants and policies for every table there is; runs as the owner after a migration, and changes nothing twice."""
-    if not await _roles_exist(driver):
+    if not await _may_take_roles(driver):
         return
     tables = await driver.fetch(
         "select c.relname, c.relrowsecurity from pg_class c"
@@ -76,18 +78,17 @@ async def _secure_table(driver: Driver, table: str, *, secured: bool) -> None:
     )
 
 
-async def _roles_exist(driver: Driver) -> bool:
-    found = await driver.fetchval("select count(*) from pg_roles where rolname = any($1::text[])", [OWNER, APP])
-    return bool(found == 2)
+async def _may_take_roles(driver: Driver) -> bool:
+    return bool(await role_for(driver, OWNER) and await role_for(driver, APP))
 
 
-async def _create_roles(driver: Driver) -> bool:
+async def _create_roles(driver: Driver) -> None:
+    """Creates what is missing, as far as the login may."""
     for role in (OWNER, APP):
         try:
             await driver.execute(f"create role {role} nologin")
-            await driver.execute(f"grant {role} to current_user with inherit true, set true")
+            await driver.execute(f"grant {role} to session_user with inherit true, set true")
         except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
             continue  # another database of this server made it a moment ago
         except asyncpg.InsufficientPrivilegeError:
-            return False
-    return True
+            return

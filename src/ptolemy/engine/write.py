@@ -112,13 +112,16 @@ async def save(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> 
 
 
 async def save_each(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | Problem]:
-    """New records, each by itself: the good ones go in, for each other one its problem comes back in its place."""
+    """New records, each by itself: the good ones go in, for each other one its problem comes back in its place.
+
+    Records that come by the million have no event each: whoever writes them tells of all of them at once.
+    """
     await _prepare(tx, resource, writes)
     good = [write for write in writes if not write.problem]
     outcomes = iter(await store.insert_each(tx, resource, good))
     answers: list[Row | Problem] = [write.problem or next(outcomes) for write in writes]
     kept = [(write, row) for write, row in zip(writes, answers, strict=True) if not isinstance(row, Problem)]
-    await _follow_up(tx, resource, kept)
+    await _follow_up(tx, resource, kept, told=not resource.by_the_million)
     return answers
 
 
@@ -138,10 +141,15 @@ async def _prepare(tx: Transaction, resource: Resource, writes: Sequence[Write])
             resource.check(write)
 
 
-async def _follow_up(tx: Transaction, resource: Resource, saved: Sequence[tuple[Write, Row]]) -> None:
-    if saved:
-        await resource.after_write(tx, [write for write, _ in saved])
-        await history.record(tx, resource, [history.Change(write.verb, write.old, row) for write, row in saved])
+async def _follow_up(
+    tx: Transaction, resource: Resource, saved: Sequence[tuple[Write, Row]], *, told: bool = True
+) -> None:
+    """What comes after rows are stored; `told` says that each has its event."""
+    if not saved:
+        return
+    await resource.after_write(tx, [write for write, _ in saved])
+    changes = [history.Change(write.verb, write.old, row) for write, row in saved]
+    await (history.record if told else history.count)(tx, resource, changes)
 
 
 def _has_error(write: Write, name: str) -> bool:

@@ -18,7 +18,7 @@ from ptolemy.engine.filters import Condition, compile_filter
 from ptolemy.engine.interchange import Interchange, custom_fields
 from ptolemy.engine.resource import Resource
 from ptolemy.events import log
-from ptolemy.exports.columns import export_values
+from ptolemy.exports.columns.export import export_values
 from ptolemy.exports.requests import file_key
 from ptolemy.exports.rows import csv_writer, json_writer, rows
 from ptolemy.files.store import FileStore

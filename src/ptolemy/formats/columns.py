@@ -55,7 +55,7 @@ class ColumnsBlock:
 
 def read_csv_columns(source: BinaryIO, block_bytes: int = 1 << 20) -> tuple[Sequence[str], Iterator[ColumnsBlock]]:
     """The header, then the rows in blocks; the same rows, faults and errors as `CsvReader` has."""
-    header = source.readline(MAX_ROW_BYTES).removeprefix(BOM)
+    header = source.readline(MAX_ROW_BYTES + 1).removeprefix(BOM)
     if not header.strip(b"\r\n") or b'"' in header or b"\r" in header.rstrip(b"\r\n"):
         reader = CsvReader(_Joined(header, source))
         return reader.columns, _by_rows(reader)

@@ -19,9 +19,9 @@ from ptolemy.formats.detection import Detected, Format, detect, open_plain
 from ptolemy.formats.json_array import read_json
 from ptolemy.formats.rows import FileRow, UnreadableFile
 from ptolemy.imports import preflight
-from ptolemy.imports.columns import ValuesLoader
-from ptolemy.imports.columns_pipeline import ValuesPipeline
-from ptolemy.imports.columns_preflight import spoken_values
+from ptolemy.imports.columns.loader import ValuesLoader
+from ptolemy.imports.columns.pipeline import ValuesPipeline
+from ptolemy.imports.columns.preflight import spoken_values
 from ptolemy.imports.pipeline import Pipeline, RowPipeline
 from ptolemy.imports.rows import RowReader
 from ptolemy.kernel.actors import Caller
@@ -75,7 +75,9 @@ async def _check(
         custom = await custom_fields(tx, Interchange(type(resource)))
     if unknown := RowReader(resource, cells=True).unknown_columns(columns, custom.keys):
         names = ", ".join(unknown)
-        raise UnreadableFile("unknown_column", f"the file has columns that mean nothing here: {names}")
+        # What is no CSV at all may have a header of megabytes.
+        shown = names if len(names) <= 1000 else f"{names[:1000]}…"
+        raise UnreadableFile("unknown_column", f"the file has columns that mean nothing here: {shown}")
 
 
 def _rows(source: BinaryIO, file_format: Format) -> CsvReader | Iterator[FileRow]:

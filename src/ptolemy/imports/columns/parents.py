@@ -12,7 +12,7 @@ import pyarrow as pa
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine.resource import Resource
-from ptolemy.imports.columns_binary import ID, Ids, Mask, Numbers
+from ptolemy.imports.columns.binary import ID, Ids, Mask, Numbers
 from ptolemy.kernel.identifiers import UUID_FORM
 from ptolemy.resources.instruments import Instruments
 from ptolemy.resources.type_fields import TimeSeriesTypeFields

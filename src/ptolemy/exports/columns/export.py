@@ -9,7 +9,7 @@ from typing import BinaryIO
 from ptolemy.database.sql import Sql, numbered
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.interchange import CustomFields, Interchange, custom_fields
-from ptolemy.exports.columns_shape import DELIMITER, NULL, PICKED, CsvShape, JsonShape, Shape
+from ptolemy.exports.columns.shape import DELIMITER, NULL, PICKED, CsvShape, JsonShape, Shape
 from ptolemy.formats.detection import Format
 from ptolemy.resources.time_series_values import TimeSeriesValues
 

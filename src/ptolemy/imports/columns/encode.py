@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from ptolemy.formats.columns import ColumnsBlock
 from ptolemy.formats.rows import FileRow
-from ptolemy.imports.columns_binary import (
+from ptolemy.imports.columns.binary import (
     EPOCH,
     Ids,
     Mask,
@@ -26,9 +26,9 @@ from ptolemy.imports.columns_binary import (
     uuids,
     with_instant,
 )
-from ptolemy.imports.columns_cells import Faults, decimals, instants
-from ptolemy.imports.columns_parents import NONE, UNKNOWN, Parents
-from ptolemy.imports.rows import RowError
+from ptolemy.imports.columns.cells import Faults, decimals, instants
+from ptolemy.imports.columns.parents import NONE, UNKNOWN, Parents
+from ptolemy.imports.row_errors import RowError
 from ptolemy.kernel.identifiers import as_uuid, identifier_fault
 
 _FIELD = "field."

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ptolemy.imports.columns_binary import EPOCH, Numbers
+from ptolemy.imports.columns.binary import EPOCH, Numbers
 from ptolemy.kernel.decimals import MAX_DIGITS, parse_decimal, write_decimal
 from ptolemy.kernel.timestamps import parse_timestamp, write_timestamp
 

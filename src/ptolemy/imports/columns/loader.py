@@ -20,12 +20,12 @@ from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
 from ptolemy.formats.columns import read_csv_columns
 from ptolemy.formats.detection import Format
-from ptolemy.imports.columns_binary import HEADER, TRAILER, Mask, Numbers, Rows
-from ptolemy.imports.columns_conflicts import Claims, repeated, taken_ids, taken_instants
-from ptolemy.imports.columns_encode import EncodedBlock, RowsBlock, encode, located
-from ptolemy.imports.columns_json import read_json_columns
-from ptolemy.imports.columns_parents import Parents, load_instruments, load_series
-from ptolemy.imports.rows import RowError
+from ptolemy.imports.columns.binary import HEADER, TRAILER, Mask, Numbers, Rows
+from ptolemy.imports.columns.conflicts import Claims, repeated, taken_ids, taken_instants
+from ptolemy.imports.columns.encode import EncodedBlock, RowsBlock, encode, located
+from ptolemy.imports.columns.from_json import read_json_columns
+from ptolemy.imports.columns.parents import Parents, load_instruments, load_series
+from ptolemy.imports.row_errors import RowError
 
 _COPY_BYTES = 256 << 10
 _ATTEMPTS = 5

@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 
 from ptolemy.database.transaction import Transaction
-from ptolemy.imports.columns_binary import EPOCH, HEADER, ID, TRAILER, Ids, Mask, Numbers
+from ptolemy.imports.columns.binary import EPOCH, HEADER, ID, TRAILER, Ids, Mask, Numbers
 
 _PAIRS_A_ROW = 1 / 8
 """With more pairs of instrument and series than this, ranges are no cheaper than asking for every key."""

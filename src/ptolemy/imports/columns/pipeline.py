@@ -10,11 +10,11 @@ from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.resource import Resource
 from ptolemy.formats.detection import Format
-from ptolemy.imports.columns import ValuesLoader
-from ptolemy.imports.columns_encode import EncodedBlock, RowsBlock
+from ptolemy.imports.columns.encode import EncodedBlock, RowsBlock
+from ptolemy.imports.columns.loader import ValuesLoader
 from ptolemy.imports.pipeline import RowPipeline
 from ptolemy.imports.progress import Outcome
-from ptolemy.imports.rows import RowError
+from ptolemy.imports.row_errors import RowError
 from ptolemy.kernel.actors import Caller
 from ptolemy.plans import items
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from ptolemy.formats.columns import ColumnsBlock, read_csv_columns
 from ptolemy.formats.detection import Format
-from ptolemy.imports.columns_json import read_json_columns
+from ptolemy.imports.columns.from_json import read_json_columns
 from ptolemy.imports.preflight import Spoken
 from ptolemy.kernel.json import decode_exact
 from ptolemy.resources.time_series_values import TimeSeriesValues

@@ -1,0 +1,27 @@
+"""What is wrong with a row of a file, as its user is told."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ptolemy.formats.rows import FileRow
+from ptolemy.kernel.problems import Conflict, Invalid, Problem
+
+
+class RowError(NamedTuple):
+    """One thing wrong with one row. `row` counts from 1; `line` is where it begins in a CSV file."""
+
+    row: int
+    line: int | None
+    field: str | None
+    code: str
+    message: str
+
+
+def row_errors(row: FileRow, problem: Problem) -> list[RowError]:
+    """A refused write as errors of its row; whatever another record stands in the way of is a `conflict`."""
+    if isinstance(problem, Invalid):
+        return [RowError(row.number, row.line, e.field or None, e.code, e.message) for e in problem.errors]
+    code = "conflict" if isinstance(problem, Conflict) and problem.code in ("duplicate", "overlap") else problem.code
+    field_name = problem.errors[0].field if problem.errors else None
+    return [RowError(row.number, row.line, field_name, code, problem.detail)]

@@ -1,0 +1,91 @@
+"""The OpenAPI document is exact: what it doesn't say doesn't happen, whatever is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.schemas import BaseSchema
+
+from ptolemy.api.operations import Operation
+from ptolemy.app import operations
+from tests.lifecycle.stock import stock
+from tests.product import Workspace
+
+load_all_checks()
+EXACT: list[Any] = CHECKS.get_by_names(
+    [
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_schema_conformance",
+        "response_headers_conformance",
+    ]
+)
+# A logout would end the session that asks.
+ASKED = [operation for operation in operations() if operation.path != "/v1/auth/logout"]
+every_operation = pytest.mark.parametrize("operation", ASKED, ids=lambda each: f"{each.method} {each.path}")
+
+
+@pytest.fixture(scope="module")
+def tried(new_workspace: Callable[[], Workspace]) -> Workspace:
+    """A workspace that has something to find, change and delete."""
+    return stock(new_workspace()).workspace
+
+
+@pytest.fixture(scope="module")
+def documented(product_url: str) -> BaseSchema:
+    return schemathesis.openapi.from_dict(httpx.get(f"{product_url}/v1/openapi.json").json())
+
+
+@every_operation
+def test_an_operation_answers_as_documented(operation: Operation, documented: BaseSchema, tried: Workspace) -> None:
+    try_out(operation, documented, tried, examples=2)
+
+
+@pytest.mark.long
+@every_operation
+def test_an_operation_answers_as_documented_to_much_more(
+    operation: Operation, documented: BaseSchema, tried: Workspace
+) -> None:
+    try_out(operation, documented, tried, examples=200)
+
+
+def try_out(operation: Operation, documented: BaseSchema, workspace: Workspace, *, examples: int) -> None:
+    """Sends what the document allows, and what it forbids."""
+    described = documented[operation.path][operation.method]
+    # Where nothing but the path can be wrong, there is nothing to forbid.
+    modes = list(GenerationMode) if operation.query or operation.body else [GenerationMode.POSITIVE]
+    headers = {"authorization": f"Bearer {workspace.admin_token}"}
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def attempt(data: Any) -> None:
+        for mode in modes:
+            case: Case[Any] = data.draw(described.as_strategy(generation_mode=mode))
+            in_the_workspace(case, workspace, data)
+            case.call_and_validate(base_url=workspace.url, headers=headers, checks=EXACT)
+
+    attempt()
+
+
+def in_the_workspace(case: Case[Any], workspace: Workspace, data: Any) -> None:
+    """Nobody finds a workspace by chance, and hardly a record."""
+    if "workspace" in case.path_parameters:
+        case.path_parameters["workspace"] = workspace.slug
+    if "id" in case.path_parameters and data.draw(st.booleans()):
+        case.path_parameters["id"] = data.draw(st.sampled_from(["bhp.ax", "xasx", "equity", "close", "active"]))

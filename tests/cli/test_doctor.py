@@ -1,0 +1,64 @@
+"""What `ptolemy doctor` finds wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from tests.cli.command import ptolemy
+
+
+def test_values_without_their_parents_are_an_error_that_counts_them(database_url: str, tmp_path: Path) -> None:
+    execute(
+        database_url,
+        "insert into time_series_values (workspace_id, id, instrument_id, type_id, timestamp, value, field_values)"
+        " select gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), now(), 1, '{}'"
+        " from generate_series(1, 3)",
+    )
+    found = checks(database_url, tmp_path, exit_code=1)["orphans"]
+    assert found["level"] == "error"
+    assert "3 in time_series_values.instrument_id" in found["found"]
+    execute(database_url, "delete from time_series_values")
+    assert checks(database_url, tmp_path)["orphans"]["level"] == "ok"
+
+
+def test_a_table_without_row_level_security_is_a_warning(database_url: str, tmp_path: Path) -> None:
+    execute(database_url, "alter table instruments disable row level security")
+    found = checks(database_url, tmp_path)["roles"]
+    assert found["level"] == "warning" and "instruments" in found["found"]
+    execute(database_url, "alter table instruments enable row level security")
+    assert checks(database_url, tmp_path)["roles"]["level"] == "ok"
+
+
+def test_a_secret_key_that_others_can_read_is_a_warning(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "secret.key").write_text("x" * 64)
+    (tmp_path / "secret.key").chmod(0o644)
+    found = checks(database_url, tmp_path)["secret key"]
+    assert (found["level"], found["advice"]) == ("warning", f"chmod 600 {tmp_path / 'secret.key'}")
+
+
+def test_storage_that_can_not_be_written_is_an_error(database_url: str, tmp_path: Path) -> None:
+    found = checks(database_url, tmp_path, exit_code=1, PTOLEMY_STORAGE_URL="file:///proc/ptolemy")["storage"]
+    assert found["level"] == "error" and "PTOLEMY_STORAGE_URL" in found["advice"]
+
+
+def checks(url: str, data_dir: Path, exit_code: int = 0, **variables: str) -> dict[str, dict[str, Any]]:
+    """What the doctor finds, by the check's name."""
+    done = ptolemy("doctor", "--json", data_dir=data_dir, PTOLEMY_DATABASE_URL=url, **variables)
+    assert done.returncode == exit_code, (done.stdout, done.stderr)
+    return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+
+
+def execute(url: str, statement: str) -> None:
+    async def work() -> None:
+        driver = await asyncpg.connect(url)
+        try:
+            await driver.execute(statement)
+        finally:
+            await driver.close()
+
+    asyncio.run(work())

@@ -1,0 +1,122 @@
+"""From the first start to somebody who is signed in, by the commands that the server prints."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.cli.command import Served, failed, ptolemy
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(scope="module")
+def acme(served: Served) -> Served:
+    """A server that has a workspace with an admin."""
+    created = ptolemy("workspace", "create", "acme", "--name", "Acme", data_dir=served.data_dir)
+    assert created.returncode == 0, created.stderr
+    made = ptolemy(
+        *("user", "create", "ann@example.com", "--workspace", "acme", "--role", "admin", "--password-stdin"),
+        data_dir=served.data_dir,
+        stdin=f"{PASSWORD}\n",
+    )
+    assert made.returncode == 0, made.stderr
+    return served
+
+
+def test_the_first_start_says_how_to_sign_in(served: Served) -> None:
+    for command in ("workspace create acme", "user create you@example.com", "token create --workspace acme"):
+        assert f"ptolemy {command}" in served.greeting
+    assert str(served.data_dir) in served.greeting
+    assert httpx.get(f"{served.url}/healthz").status_code == 200
+
+
+def test_a_person_created_on_the_command_line_can_sign_in(acme: Served) -> None:
+    answer = httpx.post(f"{acme.url}/v1/auth/login", json={"email": "ann@example.com", "password": PASSWORD})
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    assert httpx.get(f"{acme.url}/v1/workspaces/acme", headers=headers).json()["role"] == "admin"
+    statuses = httpx.get(f"{acme.url}/v1/workspaces/acme/market-listing-statuses", headers=headers).json()["data"]
+    assert {status["identifier"] for status in statuses} == {"active", "halted", "delisted"}
+
+
+def test_a_token_stands_alone_on_stdout_and_works_at_once(acme: Served) -> None:
+    made = ptolemy("token", "create", "--workspace", "acme", "--robot", "loader", data_dir=acme.data_dir)
+    assert (made.returncode, made.stderr) == (0, "")
+    headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
+    answer = httpx.get(f"{acme.url}/v1/workspaces/acme", headers=headers)
+    assert (answer.status_code, answer.json()["role"]) == (200, "member")
+
+
+def test_a_robots_name_stands_for_one_robot(acme: Served) -> None:
+    made = [
+        ptolemy("token", "create", "--workspace", "acme", "--robot", "twin", "--json", data_dir=acme.data_dir)
+        for _ in range(2)
+    ]
+    first, second = (json.loads(command.stdout) for command in made)
+    assert first["robot_id"] == second["robot_id"]
+    assert first["token"] != second["token"]
+
+
+def test_a_person_who_exists_is_added_to_another_workspace_and_keeps_the_password(acme: Served) -> None:
+    ptolemy("workspace", "create", "second", data_dir=acme.data_dir)
+    added = ptolemy(
+        *("user", "create", "ann@example.com", "--workspace", "second", "--password-stdin", "--json"),
+        data_dir=acme.data_dir,
+        stdin="another password\n",
+    )
+    assert json.loads(added.stdout)["created"] is False
+    answer = httpx.post(f"{acme.url}/v1/auth/login", json={"email": "ann@example.com", "password": PASSWORD})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "says"),
+    [
+        (("workspace", "create", "acme"), "", "is taken"),
+        (("user", "create", "bob@example.com", "--password-stdin"), "short\n", "password: must have 8"),
+        (("user", "create", "ann@example.com", "--password-stdin"), f"{PASSWORD}\n", "has an account already"),
+        (("user", "create", "b@x", "--workspace", "nope", "--password-stdin"), f"{PASSWORD}\n", "no workspace 'nope'"),
+        (("token", "create", "--workspace", "acme", "--robot", "r", "--role", "admin"), "", "role: must be one of"),
+    ],
+)
+def test_what_is_refused_is_one_line_and_exit_1(
+    acme: Served, arguments: tuple[str, ...], stdin: str, says: str
+) -> None:
+    assert says in failed(ptolemy(*arguments, data_dir=acme.data_dir, stdin=stdin))
+
+
+def test_a_second_serve_on_the_same_data_directory_is_one_clear_line(served: Served) -> None:
+    line = failed(ptolemy("serve", "--port", "0", data_dir=served.data_dir))
+    assert str(served.data_dir) in line and str(served.process.pid) in line
+
+
+def test_a_port_that_is_taken_is_one_clear_line(database_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        line = failed(ptolemy("serve", "--port", port, PTOLEMY_DATABASE_URL=database_url))
+    assert f"port {port}" in line and "in use" in line
+
+
+def test_the_secret_key_is_nobody_elses_business(served: Served) -> None:
+    assert (served.data_dir / "secret.key").stat().st_mode & 0o077 == 0
+
+
+def test_doctor_finds_nothing_wrong_and_its_dsn_sees_all_workspaces(acme: Served) -> None:
+    found = ptolemy("doctor", "--json", data_dir=acme.data_dir)
+    report = json.loads(found.stdout)
+    assert (found.returncode, report["ok"]) == (0, True), report
+    assert {check["level"] for check in report["checks"]} == {"ok"}, report
+
+    async def workspaces() -> int:
+        driver = await asyncpg.connect(report["database"]["dsn"])
+        try:
+            return int(await driver.fetchval("select count(distinct workspace_id) from market_listing_statuses"))
+        finally:
+            await driver.close()
+
+    assert asyncio.run(workspaces()) >= 1

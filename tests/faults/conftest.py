@@ -1,0 +1,27 @@
+"""An API without a worker for each module of faults; its tests start, kill and replace workers of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.faults.ground import Ground, seeing
+from tests.serving import configured, serving, signed_in
+
+
+@pytest.fixture(scope="module")
+def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    folder = tmp_path_factory.mktemp("faults")
+    (folder / "scratch").mkdir()
+    without_worker = replace(configured(database_url, folder / "files"), jobs_at_once=0)
+    with serving(without_worker) as url, seeing(database_url) as sight:
+        token = signed_in(url, database_url)
+        yield Ground(database_url, url, folder / "files", folder / "scratch", token, sight)
+
+
+@pytest.fixture
+def ground(served: Ground) -> Iterator[Ground]:
+    yield served
+    served.end_workers()

@@ -1,0 +1,110 @@
+"""What faults are tried on: the API, worker processes to kill, and a superuser who sees what is really there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+
+from tests.product import Workspace, answered
+
+WORK = Path(__file__).with_name("work.py")
+
+
+class Sight:
+    """Queries as the superuser, past row-level security, for tests that have no event loop."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn, self._loop = dsn, asyncio.Runner()
+        self._driver: asyncpg.Connection | None = None
+
+    def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        return [dict(row) for row in self._loop.run(self._fetch(statement, values))]
+
+    def column(self, statement: str, *values: object) -> list[Any]:
+        return [next(iter(row.values())) for row in self.rows(statement, *values)]
+
+    def value(self, statement: str, *values: object) -> Any:
+        return next(iter(self.column(statement, *values)), None)
+
+    def close(self) -> None:
+        if self._driver:
+            self._driver.terminate()
+        self._loop.close()
+
+    async def _fetch(self, statement: str, values: tuple[object, ...]) -> list[Any]:
+        if self._driver is None or self._driver.is_closed():
+            self._driver = await asyncpg.connect(self._dsn)
+        return list(await self._driver.fetch(statement, *values))
+
+
+@dataclass
+class Ground:
+    """The API at `url` runs no jobs: only the workers that a test starts do."""
+
+    dsn: str
+    url: str
+    files: Path
+    scratch: Path
+    admin_token: str
+    sight: Sight
+    workers: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def workspace(self) -> Workspace:
+        """A new one with the schema that the files need."""
+        slug = f"w-{uuid4().hex}"
+        headers = {"Authorization": f"Bearer {self.admin_token}"}
+        answered(httpx.post(f"{self.url}/v1/workspaces", json={"slug": slug}, headers=headers), 201)
+        workspace = Workspace(self.url, slug, self.admin_token)
+        workspace.equity()
+        return workspace
+
+    def worker(self) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, WORK, str(self.files)],
+            stdin=subprocess.PIPE,
+            stdout=(self.scratch / "log").open("a"),
+            stderr=subprocess.STDOUT,
+            text=True,
+            # What a killed worker leaves in the temporary directory goes with the test.
+            env=os.environ | {"TMPDIR": str(self.scratch)},
+        )
+        self.workers.append(process)
+        assert process.stdin
+        process.stdin.write(f"{self.dsn}\n")
+        process.stdin.close()
+        return process
+
+    def end_workers(self) -> None:
+        for process in self.workers:
+            kill(process)
+        self.workers.clear()
+
+    def uploads(self) -> list[Path]:
+        """Files of imports in the file store, whole or half."""
+        return [path for path in self.files.rglob("*") if path.is_file() and "imports" in path.parts]
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """SIGKILL; done when the process is gone, and with it every lock on the file system."""
+    process.kill()
+    process.wait()
+
+
+@contextmanager
+def seeing(dsn: str) -> Iterator[Sight]:
+    sight = Sight(dsn)
+    try:
+        yield sight
+    finally:
+        sight.close()

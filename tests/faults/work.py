@@ -1,0 +1,29 @@
+"""A worker process to be killed or frozen: `python work.py <folder of the files>`, the database's address on its input.
+
+It is the product's worker but for its pace: a dead worker's job is taken up after about a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from ptolemy.app import UNPACKED_LIMIT_BYTES
+from ptolemy.database.pool import Database
+from ptolemy.files.store import LocalFiles
+from ptolemy.jobs.runner import Pace, Runner
+from ptolemy.worker import handlers
+
+PACE = Pace(lease_seconds=1, heartbeat_seconds=0.2, poll_seconds=0.1, retry_seconds=0.2)
+
+
+async def main(dsn: str, files: Path) -> None:
+    database = await Database.open(dsn, app_connections=4, owner_connections=2)
+    # One at a time: who begins the next job has left the one before.
+    work = handlers(database, LocalFiles(files), UNPACKED_LIMIT_BYTES)
+    await Runner(database, work, concurrency=1, pace=PACE).run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.stdin.readline().strip(), Path(sys.argv[1])))
