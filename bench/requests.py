@@ -29,6 +29,7 @@ from bench.load import Load, drive, request_bytes
 
 FIELDS = ("sector", "industry", "country", "shares", "listed", "active")
 CONNECTIONS = 8
+EMAIL, PASSWORD = "bench@example.com", "a long password"
 
 
 def main(instruments: int) -> None:
@@ -82,13 +83,20 @@ def creation(base: str, token: str, number: int) -> bytes:
 class Server:
     """The product under load."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, token: str, workspace: str) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], port: int, token: str, workspace: str, command: Callable[..., str]
+    ) -> None:
         self.process, self.port, self.token, self.workspace = psutil.Process(process.pid), port, token, workspace
+        self.command, self.idle_bytes = command, self.process.memory_info().rss
         self.url, self.headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {token}"}
 
     def client(self, token: str | None = None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {token}"} if token else self.headers
         return httpx.Client(base_url=f"{self.url}/v1/workspaces/{self.workspace}", headers=headers, timeout=600)
+
+    def admin(self) -> httpx.Client:
+        login = {"email": EMAIL, "password": PASSWORD}
+        return self.client(httpx.post(f"{self.url}/v1/auth/login", json=login).json()["access_token"])
 
     def cpu_seconds(self) -> tuple[float, float]:
         """Of the server, and of PostgreSQL."""
@@ -116,10 +124,10 @@ def serving(folder: Path) -> Iterator[Server]:
     try:
         _wait_until_ready(port)
         command("workspace", "create", "bench")
-        person = ("user", "create", "b@example.com", "--workspace", "bench", "--role", "admin", "--password-stdin")
-        command(*person, said="a long password\n")
+        person = ("user", "create", EMAIL, "--workspace", "bench", "--role", "admin", "--password-stdin")
+        command(*person, said=f"{PASSWORD}\n")
         token = command("token", "create", "--workspace", "bench", "--robot", "load").splitlines()[-1]
-        yield Server(process, port, token, "bench")
+        yield Server(process, port, token, "bench", command)
     finally:
         process.terminate()
         process.wait(60)
@@ -137,10 +145,7 @@ def _wait_until_ready(port: int) -> None:
 
 def seed(server: Server, instruments: int) -> float:
     """The schema and the instruments; answers the seconds that the import took."""
-    login = httpx.post(
-        f"{server.url}/v1/auth/login", json={"email": "b@example.com", "password": "a long password"}
-    ).json()
-    admin = server.client(login["access_token"])
+    admin = server.admin()
     admin.post("/instrument-types", json={"identifier": "equity"}).raise_for_status()
     kinds = {"shares": "number", "listed": "date", "active": "boolean"}
     for order, key in enumerate(FIELDS):

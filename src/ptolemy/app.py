@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
@@ -35,6 +36,8 @@ from ptolemy.worker import run_worker
 
 UNPACKED_LIMIT_BYTES = 10_000_000_000
 """What a gzip file may unfold to: far above any honest file of the largest upload."""
+
+log = structlog.get_logger("ptolemy.app")
 
 Opener = Callable[[], AbstractAsyncContextManager[Services]]
 
@@ -78,20 +81,23 @@ async def _worker(configuration: Configuration, database: Database, files: FileS
         yield
         return
     stop = asyncio.Event()
-    working = asyncio.create_task(
-        run_worker(
-            database,
-            files,
-            stop,
-            concurrency=configuration.jobs_at_once,
-            unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
-        )
-    )
+    working = asyncio.create_task(_work(configuration, database, files, stop))
     try:
         yield
     finally:
         stop.set()
         await working
+
+
+async def _work(configuration: Configuration, database: Database, files: FileStore, stop: asyncio.Event) -> None:
+    """A worker until `stop`; one that dies of a fault of ours is followed by another, so that jobs go on."""
+    at_once, limit = configuration.jobs_at_once, UNPACKED_LIMIT_BYTES
+    while not stop.is_set():
+        try:
+            await run_worker(database, files, stop, concurrency=at_once, unpacked_limit_bytes=limit)
+        except Exception:  # the outermost loop of the worker
+            log.exception("worker_failed")
+            await asyncio.sleep(1)
 
 
 def operations() -> list[Operation]:
@@ -127,9 +133,8 @@ def _openapi(app: FastAPI, routes: list[OperationRoute]) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=routes)
         components = document.setdefault("components", {})
-        components.setdefault("schemas", {})["Problem"] = ProblemModel.model_json_schema(
-            ref_template="#/components/schemas/{model}"
-        )
+        problem_schema = ProblemModel.model_json_schema(ref_template="#/components/schemas/{model}")
+        components.setdefault("schemas", {}).update(problem_schema.pop("$defs"), Problem=problem_schema)
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         app.openapi_schema = document
     return app.openapi_schema
