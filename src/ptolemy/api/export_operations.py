@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 import msgspec
 from pydantic import AliasChoices, Field, WithJsonSchema, create_model
@@ -102,7 +101,8 @@ def _document(call: Call, row: Row) -> dict[str, Any]:
     kept = row["file_expires_at"] is not None and row["file_expires_at"] > datetime.now(UTC)
     if row["status"] == "completed" and kept:
         expires = int(time.time()) + GOOD_FOR_SECONDS
-        payload = msgspec.json.encode([str(row["workspace_id"]), str(row["id"]), _file_name(row), expires])
+        key = file_key(row["workspace_id"], row["id"], row["sha256"])
+        payload = msgspec.json.encode([key, _file_name(row), expires])
         base = call.services.public_url or str(call.request.base_url).rstrip("/")
         document["download_url"] = f"{base}/v1/files/{call.services.file_signer.sign(payload)}"
         document["expires_at"] = write_timestamp(datetime.fromtimestamp(expires, UTC))
@@ -118,10 +118,10 @@ async def _download(call: Call) -> Response:
     payload = call.services.file_signer.open(call.path["signed"])
     if payload is None:
         raise Forbidden("invalid_signature", "this address was not made by this server, or was altered")
-    workspace_id, export_id, name, expires = msgspec.json.decode(payload)
+    key, name, expires = msgspec.json.decode(payload)
     if time.time() > expires:
         raise Forbidden("address_expired", "this address has expired: get the export again for a fresh one")
-    path = call.services.files.path(file_key(UUID(workspace_id), UUID(export_id)))
+    path = call.services.files.path(key)
     if not path.exists():
         raise NotFound("file_gone", "the file is kept no longer: export again")
     media_type = "application/gzip" if name.endswith(".gz") else _MEDIA_TYPES[name.rsplit(".", 1)[-1]]

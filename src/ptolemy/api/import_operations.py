@@ -126,7 +126,10 @@ async def _get(call: Call) -> Response:
 
 async def _cancel(call: Call) -> Response:
     async with call.transaction() as tx:
-        document = await _document(tx, await cancel_import(tx, call.path["id"]))
+        row = await cancel_import(tx, call.path["id"])
+        document = await _document(tx, row)
+    if row["status"] == "cancelled":
+        await call.services.files.delete(file_key(row["workspace_id"], row["id"]))
     return json(encode(document))
 
 

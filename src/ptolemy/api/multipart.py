@@ -10,6 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from ptolemy.files.store import room_for
 from ptolemy.kernel.problems import BadRequest, FieldError, Invalid, TooLarge, UnsupportedMediaType
 
 _AROUND_BYTES = 100_000
@@ -30,7 +31,8 @@ async def read_form(request: Request, *, file_limit_bytes: int) -> Form:
         raise UnsupportedMediaType("unsupported_media_type", f"Content-Type must be multipart/form-data, got {sent}")
     stream = _limited(request, file_limit_bytes)
     try:
-        items = (await MultiPartParser(request.headers, stream, max_files=1, max_fields=20).parse()).multi_items()
+        with room_for("the server's temporary directory has no room for the upload"):
+            items = (await MultiPartParser(request.headers, stream, max_files=1, max_fields=20).parse()).multi_items()
     except MultiPartException as error:
         raise BadRequest("malformed_form", f"the form can't be read: {error.message}") from None
     _refuse_repeated([name for name, _ in items])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from ptolemy.api import bodies, gate
 from ptolemy.api.services import Call, Services
 from ptolemy.kernel.actors import Role
+from ptolemy.kernel.problems import Invalid
 
 Handler = Callable[[Call], Awaitable[Response]]
 Access = Role | Literal["anyone", "signed_in"]
@@ -35,6 +36,8 @@ class Operation:
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     problems: tuple[int, ...] = ()
+    find: Callable[[Call], Awaitable[None]] | None = None
+    """Looks for the record that the path names: that there is none is told before what is wrong with the rest."""
     openapi: Mapping[str, Any] = field(default_factory=dict)
     """What OpenAPI must say besides: bodies that aren't JSON."""
 
@@ -73,9 +76,15 @@ class OperationRoute(APIRoute):
         async def handle(request: Request) -> Response:
             services = self._services()
             access = await gate.admit(request, services.database, operation.access)
-            query = bodies.validated_query(request, operation.query)
-            body = await bodies.validated_json(request, operation.body) if operation.body else None
-            return await operation.handler(Call(request, services, access, request.path_params, query, body))
+            call = Call(request, services, access, request.path_params, None, None)
+            try:
+                query = bodies.validated_query(request, operation.query)
+                body = await bodies.validated_json(request, operation.body) if operation.body else None
+            except Invalid:
+                if operation.find:
+                    await operation.find(call)
+                raise
+            return await operation.handler(replace(call, query=query, body=body))
 
         return handle
 
@@ -87,13 +96,13 @@ _PROBLEM: dict[str, Any] = {
 
 
 def _problem_statuses(operation: Operation) -> list[int]:
-    found = {*operation.problems}
+    found = {*operation.problems, 422}  # a query parameter that it doesn't know
     if operation.access != "anyone":
         found |= {401, 403}
     if "{workspace}" in operation.path or "{id}" in operation.path:
         found.add(404)
     if operation.query or operation.body:
-        found |= {400, 422}
+        found.add(400)
     if operation.body:
         found |= {413, 415}
     return sorted(found)

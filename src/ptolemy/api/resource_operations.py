@@ -28,7 +28,7 @@ class DeleteQuery(Body):
 def resource_operations(resource: Resource) -> list[Operation]:
     """List, create, filter, count, get, patch, delete and, where it archives, restore."""
     models, of = schemas(type(resource)), _Handlers(resource)
-    called, many, role = resource.called, resource.collection.replace("-", " "), resource.write_role
+    one_called, many, role = resource.a_called, resource.collection.replace("-", " "), resource.write_role
     base = f"{WORKSPACE}/{resource.collection}"
 
     def operation(
@@ -41,26 +41,31 @@ def resource_operations(resource: Resource) -> list[Operation]:
     operations = [
         operation("GET", "", of.list, f"List {many}", {200: models.page}, access="viewer", query=models.query),
         operation(
-            "POST", "", of.create, f"Create a {called}", {201: models.record}, body=models.create, problems=(409,)
+            "POST", "", of.create, f"Create {one_called}", {201: models.record}, body=models.create, problems=(409,)
         ),
         operation(
             "POST", "/filter", of.filter, f"Filter {many}", {200: models.page}, access="viewer", body=models.filter
         ),
         operation("POST", "/count", of.count, f"Count {many}", {200: Count}, access="viewer", body=models.count),
-        operation("GET", "/{id}", of.get, f"Get a {called}", one, access="viewer"),
-        operation("PATCH", "/{id}", of.patch, f"Change a {called}", one, body=models.patch, problems=(409,)),
+        operation("GET", "/{id}", of.get, f"Get {one_called}", one, access="viewer", find=of.find),
+        operation(
+            "PATCH", "/{id}", of.patch, f"Change {one_called}", one, body=models.patch, problems=(409,), find=of.find
+        ),
         operation(
             "DELETE",
             "/{id}",
             of.delete,
-            f"Archive or delete a {called}",
+            f"Archive or delete {one_called}",
             {204: None},
             query=DeleteQuery,
             problems=(409,),
+            find=of.find,
         ),
     ]
     if resource.lifecycle.archive:
-        restore = operation("POST", "/{id}/restore", of.restore, f"Restore a {called}", one, problems=(409, 422))
+        restore = operation(
+            "POST", "/{id}/restore", of.restore, f"Restore {one_called}", one, problems=(409,), find=of.find
+        )
         operations.append(restore)
     return operations
 
@@ -97,6 +102,10 @@ class _Handlers:
         async with call.transaction() as tx:
             number, warnings = await read.count(tx, self._kind, query)
         return json(encode({"count": number} | render.warned(warnings)))
+
+    async def find(self, call: Call) -> None:
+        async with call.transaction() as tx:
+            await lookup.one(tx, self._kind, call.path["id"])
 
     async def get(self, call: Call) -> Response:
         async with call.transaction() as tx:

@@ -23,7 +23,7 @@ def explained(resource: Resource, error: asyncpg.PostgresError) -> Problem:
     called = resource.called
     for rule in resource.unique:
         if constraint == unique_name(type(resource), rule):
-            whose = f"an active {called}" if resource.lifecycle.archive else f"a {called}"
+            whose = f"an active {called}" if resource.lifecycle.archive else resource.a_called
             detail = f"{whose} has the same {' and '.join(rule.names)}"
             return Conflict("duplicate", detail, tuple(FieldError(name, "duplicate", detail) for name in rule.names))
     if resource.no_overlap and constraint == overlap_name(type(resource)):
@@ -31,7 +31,7 @@ def explained(resource: Resource, error: asyncpg.PostgresError) -> Problem:
         detail = f"the period overlaps another {called} of the same {resource.no_overlap.of.target.called}"
         return Conflict("overlap", detail, (FieldError(period, "overlap", detail),))
     if constraint == f"{resource.table}_pkey":
-        detail = f"a {called} with this id exists already"
+        detail = f"{resource.a_called} with this id exists already"
         return Conflict("duplicate", detail, (FieldError("id", "duplicate", detail),))
     if isinstance(error, asyncpg.ForeignKeyViolationError):
         # The parents are held by lock, so only a delete gets here: another transaction has just added a dependent.

@@ -42,9 +42,9 @@ async def hard_delete(tx: Transaction, resource: Resource, key: str, *, cascade:
     Other dependents refuse it with a 409 that counts them by kind, unless the resource lets `cascade` take them too.
     """
     if not resource.lifecycle.hard_delete:
-        raise BadRequest("hard_delete_unsupported", f"a {resource.called} can only be archived: leave out hard=true")
+        raise BadRequest("hard_delete_unsupported", f"{resource.a_called} can only be archived: leave out hard=true")
     if cascade and not resource.lifecycle.cascade:
-        raise BadRequest("cascade_unsupported", f"cascade=true is not offered for a {resource.called}")
+        raise BadRequest("cascade_unsupported", f"cascade=true is not offered for {resource.a_called}")
     row = await lookup.one(tx, type(resource), key, lock="for update")
     if not cascade and (blocking := await _blocking(tx, resource, row)):
         counts = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in blocking.items())

@@ -69,6 +69,8 @@ class Resource:
     table: ClassVar[str]
     called: ClassVar[str]
     """Its name in sentences: `market listing`."""
+    a_called: ClassVar[str]
+    """The same with its article: `an instrument`."""
     dependents: ClassVar[list[tuple[Resource, Reference]]]
     """References of other resources to this one; the catalogue fills it in."""
 
@@ -79,6 +81,7 @@ class Resource:
         if "collection" in vars(cls):
             cls.table = cls.collection.replace("-", "_")
             cls.called = cls.singular.replace("_", " ")
+            cls.a_called = f"{'an' if cls.called[0] in 'aeiou' else 'a'} {cls.called}"
 
     @classmethod
     def references(cls) -> list[Reference]:

@@ -10,6 +10,7 @@ from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
 from ptolemy.engine.filters import Condition, compile_filter
+from ptolemy.events import log
 from ptolemy.exports.resource import Exports
 from ptolemy.jobs import queue
 from ptolemy.kernel.identifiers import uuid7
@@ -21,8 +22,9 @@ Format = Literal["json", "csv"]
 Compression = Literal["gzip"]
 
 
-def file_key(workspace_id: UUID, export_id: UUID) -> str:
-    return f"{workspace_id}/exports/{export_id}"
+def file_key(workspace_id: UUID, export_id: UUID, sha256: str) -> str:
+    """Where the file lies. Its content names it: a worker that comes late, with another snapshot, replaces nothing."""
+    return f"{workspace_id}/exports/{export_id}-{sha256[:16]}"
 
 
 async def request_export(
@@ -60,11 +62,16 @@ async def request_export(
     return row
 
 
+def ended(export_id: UUID, before: str, status: str) -> log.Entry:
+    """The event of an export's end."""
+    return log.Entry(f"export.{status}", "export", export_id, changes={"status": {"from": before, "to": status}})
+
+
 async def cancel_export(tx: Transaction, key: str) -> Row:
     """Ends an export that hasn't ended; one that has stays as it is."""
     row = await lookup.one(tx, Exports, key)
     if await queue.cancel(tx, tx.workspace_id, row["id"]) == "removed":
-        await tx.run(
+        cancelled = await tx.run(
             Sql.of(
                 "update exports"
                 " set status = 'cancelled', completed_at = now(), updated_at = now(), recorded_at = now()"
@@ -73,4 +80,6 @@ async def cancel_export(tx: Transaction, key: str) -> Row:
                 row["id"],
             )
         )
+        if cancelled:
+            await log.record(tx, [ended(row["id"], row["status"], "cancelled")])
     return await lookup.one(tx, Exports, key)

@@ -14,13 +14,13 @@ async def remove_expired_files(tx: Transaction, files: FileStore) -> None:
     """Removes the files of this workspace whose time is over."""
     expired = await tx.rows(
         Sql.of(
-            "select id from exports"
+            "select id, sha256 from exports"
             f" where workspace_id = ? and file_expires_at < now() and file_removed_at is null limit {_AT_ONCE}",
             tx.workspace_id,
         )
     )
     for row in expired:
-        await files.delete(file_key(tx.workspace_id, row["id"]))
+        await files.delete(file_key(tx.workspace_id, row["id"], row["sha256"]))
     await tx.run(
         Sql.of(
             "update exports set file_removed_at = now(), recorded_at = now() where workspace_id = ? and id = any(?)",

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ptolemy.catalogue import EXPORTED
 from ptolemy.database.pool import Database
@@ -19,9 +19,9 @@ from ptolemy.engine.interchange import Interchange, custom_fields
 from ptolemy.engine.resource import Resource
 from ptolemy.events import log
 from ptolemy.exports.columns.export import export_values
-from ptolemy.exports.requests import file_key
+from ptolemy.exports.requests import ended, file_key
 from ptolemy.exports.rows import csv_writer, json_writer, rows
-from ptolemy.files.store import FileStore
+from ptolemy.files.store import FileStore, room_for
 from ptolemy.formats import gzip
 from ptolemy.jobs.job import Interrupted, Job
 from ptolemy.kernel.actors import Caller
@@ -56,7 +56,7 @@ class ExportHandler:
             with TemporaryDirectory(prefix="ptolemy-export-") as folder:
                 path = Path(folder) / "file"
                 written = await self._write(job, caller, row, path)
-                await self._files.put(file_key(job.workspace_id, job.id), path)
+                await self._keep(job, written, path)
             await self._end(job, caller, "completed", written=written)
         except Cancelled:
             await self._end(job, caller, "cancelled")
@@ -89,11 +89,18 @@ class ExportHandler:
     async def _write(self, job: Job, caller: Caller, row: Row, path: Path) -> Written:
         resource = EXPORTED[row["resource_type"]]
         with ExitStack() as stack:
+            stack.enter_context(room_for("the server's temporary directory has no room for the export"))
             file = stack.enter_context(path.open("wb"))
             out = stack.enter_context(gzip.deflate(file)) if row["compression"] else file
             async with self._database.snapshot(caller) as tx:
                 number = await _write_rows(job, tx, resource, row, out)
         return Written(number, *await asyncio.to_thread(_measured, path))
+
+    async def _keep(self, job: Job, written: Written, path: Path) -> None:
+        # A worker that comes late would leave a file that nobody removes.
+        async with self._database.session() as session:
+            await job.still_ours(session)
+        await self._files.put(file_key(job.workspace_id, job.id, written.sha256), path)
 
     async def _end(
         self, job: Job, caller: Caller, status: str, *, written: Written | None = None, error: str | None = None
@@ -124,8 +131,7 @@ class ExportHandler:
                 job.id,
             )
         )
-        changes: dict[str, Any] = {"status": {"from": "processing", "to": status}}
-        await log.record(tx, [log.Entry(f"export.{status}", "export", job.id, None, changes)])
+        await log.record(tx, [ended(job.id, "processing", status)])
 
 
 async def _write_rows(job: Job, tx: Transaction, resource: Resource, row: Row, out: BinaryIO) -> int:

@@ -60,7 +60,7 @@ class LocalFiles:
         return self._directory / key
 
     async def put(self, key: str, source: Path | BinaryIO) -> int:
-        with _named_storage_full(key):
+        with room_for(f"the file store has no room for {key}"):
             return await asyncio.to_thread(_put, self.path(key), source)
 
     @asynccontextmanager
@@ -114,12 +114,11 @@ def _fsync_directory(directory: Path) -> None:
 
 
 @contextmanager
-def _named_storage_full(key: str) -> Iterator[None]:
+def room_for(complaint: str) -> Iterator[None]:
+    """Raises `StorageFull` with the complaint where the disk is full."""
     try:
         yield
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        raise StorageFull(
-            "storage_full", f"the file store has no room for {key}: free some space there and try again"
-        ) from error
+        raise StorageFull("storage_full", f"{complaint}: free some space there and try again") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from itertools import islice
 from typing import Protocol, TypeVar
@@ -63,8 +63,8 @@ class RowPipeline:
         return Outcome(len(batch), len(batch) - failed, errors)
 
 
-async def ahead(batches: Iterator[B]) -> AsyncIterator[B]:
-    """The batches, the next one being read in a thread while this one is written."""
+async def ahead(batches: Iterator[B]) -> AsyncGenerator[B, None]:
+    """The batches, the next one being read in a thread while this one is written; to be closed before the file is."""
     end = object()
     reading = asyncio.create_task(asyncio.to_thread(next, batches, end))
     try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
+from ptolemy.events import log
 from ptolemy.imports.resource import Imports
 from ptolemy.jobs import queue
 
@@ -68,16 +70,25 @@ async def cancel_import(tx: Transaction, key: str) -> Row:
     """Ends an import that hasn't ended; one that has stays as it is. An `abort` import leaves nothing behind."""
     row = await lookup.one(tx, Imports, key)
     if await queue.cancel(tx, tx.workspace_id, row["id"]) == "removed":
-        await tx.run(
+        cancelled = await tx.row(
             Sql.of(
                 "update imports"
                 " set status = 'cancelled', completed_at = now(), updated_at = now(), recorded_at = now()"
-                " where workspace_id = ? and id = ? and status in ('queued', 'processing')",
+                " where workspace_id = ? and id = ? and status in ('queued', 'processing')"
+                " returning rows_imported, rows_failed",
                 tx.workspace_id,
                 row["id"],
             )
         )
+        if cancelled:
+            await log.record(tx, [ended(row["id"], "cancelled", cancelled)])
     return await lookup.one(tx, Imports, key)
+
+
+def ended(import_id: UUID, status: str, found: Mapping[str, Any]) -> log.Entry:
+    """The event of an import's end, with what it came to."""
+    changes = {name: {"from": None, "to": value} for name, value in found.items()}
+    return log.Entry(f"import.{status}", "import", import_id, changes=changes)
 
 
 async def first_errors(

@@ -7,7 +7,8 @@ nothing of it, and the next one starts anew.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from ptolemy.catalogue import EXPORTED
@@ -19,7 +20,7 @@ from ptolemy.files.store import FileStore
 from ptolemy.imports.opening import Opened, open_file
 from ptolemy.imports.pipeline import ahead
 from ptolemy.imports.progress import Progress, store_errors, store_progress
-from ptolemy.imports.requests import file_key
+from ptolemy.imports.requests import ended, file_key
 from ptolemy.jobs.job import Interrupted, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Problem
@@ -82,8 +83,9 @@ class ImportHandler:
                 job.id,
             )
             await tx.run(statement)
-            await log.record(tx, [_event(job, "failed", {"error": reason})])
+            await log.record(tx, [ended(job.id, "failed", {"error": reason})])
             await job.finish(tx)
+        await self._files.delete(file_key(job.workspace_id, job.id))
 
     async def _begin(self, job: Job, caller: Caller) -> Row | None:
         """Marks the import as being worked on; None where it has ended already."""
@@ -127,24 +129,27 @@ class ImportHandler:
 
     async def _batch_by_batch(self, job: Job, caller: Caller, opened: Opened, progress: Progress) -> None:
         skip = progress.processed
-        async for batch in self._batches(job, opened):
-            rows = opened.pipeline.rows_in(batch)
-            if skip >= rows:
-                skip -= rows
-                continue
-            async with opened.pipeline.begin(self._database, caller) as tx:
-                # A crash of the machine may take the last batches along, but their progress with them.
-                await tx.run(Sql("set local synchronous_commit = off"))
-                outcome = await opened.pipeline.write(tx, batch)
-                progress.add(outcome)
-                await store_errors(tx, job.id, outcome.errors)
-                await store_progress(tx, job.id, progress, imported=progress.imported)
-                await job.still_ours(tx)
+        async with aclosing(self._batches(job, opened)) as batches:
+            async for batch in batches:
+                rows = opened.pipeline.rows_in(batch)
+                if skip >= rows:
+                    skip -= rows
+                    continue
+                async with opened.pipeline.begin(self._database, caller) as tx:
+                    await job.let_go_when_frozen(tx)
+                    # A crash of the machine may take the last batches along, but their progress with them.
+                    await tx.run(Sql("set local synchronous_commit = off"))
+                    outcome = await opened.pipeline.write(tx, batch)
+                    progress.add(outcome)
+                    await store_errors(tx, job.id, outcome.errors)
+                    await store_progress(tx, job.id, progress, imported=progress.imported)
+                    await job.still_ours(tx)
         await self._end(job, caller, "completed", progress, imported=progress.imported)
 
     async def _all_or_nothing(self, job: Job, caller: Caller, opened: Opened, progress: Progress) -> None:
-        async with opened.pipeline.begin(self._database, caller) as tx:
-            async for batch in self._batches(job, opened):
+        async with opened.pipeline.begin(self._database, caller) as tx, aclosing(self._batches(job, opened)) as batches:
+            await job.let_go_when_frozen(tx)
+            async for batch in batches:
                 outcome = await opened.pipeline.write(tx, batch)
                 progress.add(outcome)
                 # Told beside the import's own transaction, which may take long or be undone.
@@ -162,13 +167,15 @@ class ImportHandler:
             async with self._database.bulk(caller) as tx:
                 await tx.run(Sql(f"analyze {EXPORTED[row['resource_type']].table}"))
 
-    async def _batches(self, job: Job, opened: Opened) -> AsyncIterator[Any]:
-        async for batch in ahead(opened.pipeline.batches()):
-            if job.cancelled():
-                raise Cancelled
-            if job.stopping.is_set():
-                raise Interrupted
-            yield batch
+    async def _batches(self, job: Job, opened: Opened) -> AsyncGenerator[Any, None]:
+        """To be closed, like `ahead`, before the file is."""
+        async with aclosing(ahead(opened.pipeline.batches())) as batches:
+            async for batch in batches:
+                if job.cancelled():
+                    raise Cancelled
+                if job.stopping.is_set():
+                    raise Interrupted
+                yield batch
 
     async def _end(
         self, job: Job, caller: Caller, status: str, progress: Progress, *, imported: int, error: str | None = None
@@ -192,19 +199,10 @@ class ImportHandler:
         )
         await tx.run(statement)
         counts = {"rows_imported": imported, "rows_failed": progress.failed}
-        await log.record(tx, [_event(job, status, counts)])
+        await log.record(tx, [ended(job.id, status, counts)])
         await job.finish(tx)
 
 
 def _kept(row: Row, progress: Progress) -> int:
     """What stays of an import that ended early."""
     return progress.imported if row["on_error"] == "continue" else 0
-
-
-def _event(job: Job, status: str, found: dict[str, Any]) -> log.Entry:
-    return log.Entry(
-        event_type=f"import.{status}",
-        resource_type="import",
-        resource_id=job.id,
-        changes={name: {"from": None, "to": value} for name, value in found.items()},
-    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
+from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Session
 from ptolemy.jobs import queue
 from ptolemy.jobs.queue import Claimed
@@ -88,6 +89,14 @@ class Job:
             raise LeaseLost
         if held.cancel_requested:
             self.request_cancel()
+
+    async def let_go_when_frozen(self, session: Session) -> None:
+        """For a transaction of many statements: it ends where this worker freezes for as long as a lease.
+
+        Else it would hold its locks and unique keys against the worker that takes the job.
+        """
+        milliseconds = int(self._lease_seconds * 1000)
+        await session.run(Sql(f"set local idle_in_transaction_session_timeout = {milliseconds}"))
 
     async def finish(self, session: Session) -> None:
         """The fence for the last commit of all: the job ends with it, and never runs again. Raises `LeaseLost`."""

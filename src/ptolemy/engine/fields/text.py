@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
 from ptolemy.engine.fields.field import ORDER, SAME, Field, JsonSchema, seen
@@ -50,46 +50,46 @@ class Identifier(Text):
         return text
 
 
-class FieldKey(Text):
+class Code(Text):
+    """Text of one form; `means` says it in words."""
+
+    pattern: ClassVar[str]
+    means: ClassVar[str]
+    is_text = False
+
+    @property
+    def sent(self) -> JsonSchema:  # type: ignore[override] # its pattern is of the class below
+        return {"type": "string", "pattern": f"^{self.pattern}$"}
+
+    def accept(self, value: Any) -> str:
+        text = super().accept(value)
+        if not re.fullmatch(self.pattern, text, re.ASCII):
+            raise ValueError(f"must be {self.means}, got {seen(text)}")
+        return text
+
+
+class FieldKey(Code):
     """The key of a custom field, as it stands in `field_values` and in the header of a CSV file."""
 
     fault = "invalid_field_key"
-    sent = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,62}$"}
-    _form = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}", re.ASCII)
-
-    def accept(self, value: Any) -> str:
-        text = super().accept(value)
-        if not self._form.fullmatch(text):
-            raise ValueError("must be up to 63 letters, digits, _ and -, and begin with a letter or _")
-        return text
+    pattern = "[A-Za-z_][A-Za-z0-9_-]{0,62}"
+    means = "up to 63 letters, digits, _ and -, and begin with a letter or _"
 
 
-class Currency(Text):
+class Currency(Code):
     """ISO 4217 alphabetic code, by its form."""
 
     fault = "invalid_currency"
-    sent = {"type": "string", "pattern": "^[A-Z]{3}$"}
-    is_text = False
-
-    def accept(self, value: Any) -> str:
-        text = super().accept(value)
-        if not re.fullmatch(r"[A-Z]{3}", text, re.ASCII):
-            raise ValueError(f"must be a currency code of three capital letters (ISO 4217), got {seen(text)}")
-        return text
+    pattern = "[A-Z]{3}"
+    means = "a currency code of three capital letters (ISO 4217)"
 
 
-class Mic(Text):
+class Mic(Code):
     """Market identifier code (ISO 10383), by its form."""
 
     fault = "invalid_mic"
-    sent = {"type": "string", "pattern": "^[A-Z0-9]{4}$"}
-    is_text = False
-
-    def accept(self, value: Any) -> str:
-        text = super().accept(value)
-        if not re.fullmatch(r"[A-Z0-9]{4}", text, re.ASCII):
-            raise ValueError(f"must be a MIC of four capital letters and digits (ISO 10383), got {seen(text)}")
-        return text
+    pattern = "[A-Z0-9]{4}"
+    means = "a MIC of four capital letters and digits (ISO 10383)"
 
 
 class Timezone(Text):
