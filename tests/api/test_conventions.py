@@ -133,6 +133,15 @@ def test_the_body_is_read_before_the_record_is_looked_up(shop: Stock) -> None:
     problem(shop.workspace.robot.patch("/instruments/nope", json={}), 404, "not_found")
 
 
+def test_the_record_is_looked_up_before_the_values_are_looked_at(shop: Stock) -> None:
+    problem(shop.workspace.robot.patch("/instruments/nope", json={"name": 5}), 404, "not_found")
+    problem(shop.workspace.robot.patch("/instruments/nope?x=1", json={}), 404, "not_found")
+    problem(shop.workspace.robot.get("/instruments/nope?x=1"), 404, "not_found")
+    problem(shop.workspace.robot.delete("/instruments/nope?hard=perhaps"), 404, "not_found")
+    problem(shop.workspace.robot.post("/instruments/nope/restore?x=1"), 404, "not_found")
+    problem(shop.workspace.robot.patch("/instruments/bhp.ax", json={"name": 5}), 422, "invalid_values")
+
+
 def test_a_record_s_state_is_looked_at_before_it_is_found_missing_elsewhere(shop: Stock) -> None:
     problem(shop.workspace.robot.post("/instruments/nope/restore"), 404, "not_found")
     problem(

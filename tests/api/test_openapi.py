@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -89,3 +91,20 @@ def in_the_workspace(case: Case[Any], workspace: Workspace, data: Any) -> None:
         case.path_parameters["workspace"] = workspace.slug
     if "id" in case.path_parameters and data.draw(st.booleans()):
         case.path_parameters["id"] = data.draw(st.sampled_from(["bhp.ax", "xasx", "equity", "close", "active"]))
+
+
+def test_every_reference_of_the_document_leads_somewhere(product_url: str) -> None:
+    document = httpx.get(f"{product_url}/v1/openapi.json").json()
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert {"#/components/schemas/Problem", "#/components/schemas/FieldErrorModel"} <= known
+    assert set(re.findall(r'"\$ref": ?"([^"]+)"', json.dumps(document))) <= known
+
+
+def test_every_refusal_is_documented_as_a_problem(product_url: str) -> None:
+    document = httpx.get(f"{product_url}/v1/openapi.json").json()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            refusals = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+            assert "422" in refusals, (method, path)
+            for answer in refusals.values():
+                assert list(answer.get("content", {"application/problem+json": None})) == ["application/problem+json"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-ROWS = 6000
+ROWS = 4000
 MANY_VALUES = 60_000
 _HEADER = "identifier,name,type_id,archived_at,field.sector,field.shares"
 
@@ -27,6 +27,11 @@ class Sent:
 def good_instruments(rows: int = ROWS) -> Sent:
     """Every fifth one is archived: nothing in the database keeps such a row from being stored twice."""
     return Sent("instruments", _csv(_HEADER, map(_instrument, range(1, rows + 1))), rows)
+
+
+def plain_instruments(rows: int) -> Sent:
+    """`i1` and so on, none archived, so that values may be written to them."""
+    return Sent("instruments", _csv("identifier,name,type_id", (f"i{n},I,equity" for n in range(1, rows + 1))), rows)
 
 
 def mixed_instruments(rows: int = ROWS) -> Sent:
@@ -60,6 +65,15 @@ def values(instruments: int, rows: int, *, mixed: bool = False) -> Sent:
         time = f"{2000 + number // 1000}-01-01T{number // 60 % 24:02}:{number % 60:02}:00.{number % 1000:03}Z"
         lines.append(f"i{number % instruments + 1},close,{time},{'many' if bad else f'{number}.50'},{archived}")
     return Sent("time_series_values", _csv("instrument,type_id,timestamp,value,archived_at", lines), rows, errors)
+
+
+def bars(instruments: int, rows: int) -> Sent:
+    """Open, high, low and close of instruments that are there."""
+    lines = [
+        f"i{n % instruments + 1},bar,{2000 + n // 365}-01-01T00:{n % 60:02}:00.{n:05}Z,1,1,1,1" for n in range(rows)
+    ]
+    header = "instrument,type_id,timestamp,item.open,item.high,item.low,item.close"
+    return Sent("composite_time_series_values", _csv(header, lines), rows)
 
 
 def _csv(header: str, lines: Iterable[str]) -> bytes:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,11 @@ class Sight:
         self._loop.close()
 
     async def _fetch(self, statement: str, values: tuple[object, ...]) -> list[Any]:
-        if self._driver is None or self._driver.is_closed():
-            self._driver = await asyncpg.connect(self._dsn)
+        if self._driver is not None:
+            # A killed server says no farewell.
+            with suppress(OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+                return list(await self._driver.fetch(statement, *values))
+        self._driver = await asyncpg.connect(self._dsn)
         return list(await self._driver.fetch(statement, *values))
 
 

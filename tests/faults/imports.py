@@ -45,11 +45,18 @@ def kill_workers(ground: Ground, job: dict[str, Any], processed: Sequence[int]) 
 
 
 def wait_until_processed(ground: Ground, job: dict[str, Any], rows: int, attempt: int = 1) -> None:
-    reached = (
-        "select true from imports join jobs using (id)"
-        " where id = $1 and attempts >= $2 and status = 'processing' and rows_processed >= $3"
+    """Till the import is so far, in its so-manyth attempt or a later one."""
+    statement = (
+        "select attempts >= $2 and status = 'processing' and rows_processed >= $3 as reached, status"
+        " from imports left join jobs using (id) where id = $1"
     )
-    wait_for(lambda: ground.sight.value(reached, UUID(job["id"]), attempt, rows))
+
+    def reached() -> bool | None:
+        [seen] = ground.sight.rows(statement, UUID(job["id"]), attempt, rows)
+        assert seen["status"] in ("queued", "processing"), "the import ended before anything could happen to it"
+        return seen["reached"] or None
+
+    wait_for(reached)
 
 
 def pass_a_moment(worker: subprocess.Popen[str]) -> None:

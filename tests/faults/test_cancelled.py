@@ -21,6 +21,8 @@ def test_a_cancelled_import_says_what_it_leaves(ground: Ground, on_error: str) -
     answered(workspace.robot.post(f"/imports/{job['id']}/cancel"), 200)
     kept = check_cancelled(ground, workspace, job)
     assert kept == 0 if on_error == "abort" else 1000 <= kept < ROWS
+    # Where the file is closed before its reader has let go of it, the log tells.
+    assert "never retrieved" not in (ground.scratch / "log").read_text()
 
 
 @pytest.mark.parametrize("on_error", ["abort", "continue"])

@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.faults.files import MANY_VALUES, Sent, good_instruments, mixed_instruments, values
+from tests.faults.files import MANY_VALUES, Sent, good_instruments, mixed_instruments, plain_instruments, values
 from tests.faults.ground import Ground, kill
 from tests.faults.imports import (
     check_completed,
@@ -56,11 +56,10 @@ def survive(ground: Ground, sent: Sent, on_error: str, seed: int) -> None:
     ground.worker()
     if sent.resource_type != "instruments":
         for workspace in (disturbed, undisturbed):
-            workspace.import_file("instruments", good_instruments(20).content)
+            workspace.import_file("instruments", plain_instruments(20).content)
     check_completed(ground, undisturbed, upload(undisturbed, sent, on_error), sent)
     ground.end_workers()
     job = upload(disturbed, sent, on_error)
-    print(f"{seed=}")
     kill_workers(ground, job, list(moments(_KILLS, sent, seed)))
     check_completed(ground, disturbed, job, sent)
     assert exported(disturbed, sent.resource_type) == exported(undisturbed, sent.resource_type)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import signal
+from uuid import UUID
 
+import httpx
 import pytest
 
 from tests.faults.files import Sent, good_instruments, mixed_instruments
@@ -12,12 +15,14 @@ from tests.faults.ground import Ground, kill
 from tests.faults.imports import (
     check_completed,
     check_stored,
+    endings,
     moments,
     pass_a_moment,
     under_way,
     upload,
     wait_until_processed,
 )
+from tests.product import Workspace, answered, wait_for
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.long)])
@@ -46,4 +51,36 @@ def come_back_late(ground: Ground, sent: Sent, on_error: str, rows: int) -> None
     another.import_file("instruments", good_instruments(10).content)
     check_completed(ground, workspace, job, sent)
     check_stored(ground, another, "instruments", 10)
+    kill(frozen)
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.long)])
+def test_a_frozen_exporter_changes_nothing_of_the_file_when_it_comes_back(ground: Ground, times: int) -> None:
+    workspace = ground.workspace()
+    first = ground.worker()
+    workspace.import_file("instruments", good_instruments().content)
+    kill(first)
+    for number in range(times):
+        export_late(ground, workspace, f"late{number}")
+
+
+def export_late(ground: Ground, workspace: Workspace, created_meanwhile: str) -> None:
+    asked = {"resource_type": "instruments", "include_archived": True}
+    frozen, job = ground.worker(), answered(workspace.robot.post("/exports", json=asked), 202)
+    claimed = "select true from jobs where id = $1 and attempts = 1"
+    wait_for(lambda: ground.sight.value(claimed, UUID(job["id"])))
+    pass_a_moment(frozen)
+    frozen.send_signal(signal.SIGSTOP)
+    assert under_way(ground, job)
+    # What the late worker reads is not what the other one will read.
+    workspace.create("instruments", identifier=created_meanwhile, name="New", type_id="equity")
+    other = ground.worker()
+    ended = workspace.finished("exports", job)
+    kill(other)
+    frozen.send_signal(signal.SIGCONT)
+    workspace.export("time_series_values")
+    content = httpx.get(workspace.finished("exports", job)["download_url"]).content
+    assert hashlib.sha256(content).hexdigest() == ended["sha256"]
+    assert created_meanwhile.encode() in content
+    assert endings(ground, job) == ["export.completed"]
     kill(frozen)

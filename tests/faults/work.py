@@ -9,7 +9,6 @@ import asyncio
 import sys
 from pathlib import Path
 
-from ptolemy.app import UNPACKED_LIMIT_BYTES
 from ptolemy.database.pool import Database
 from ptolemy.files.store import LocalFiles
 from ptolemy.jobs.runner import Pace, Runner
@@ -21,7 +20,7 @@ PACE = Pace(lease_seconds=1, heartbeat_seconds=0.2, poll_seconds=0.1, retry_seco
 async def main(dsn: str, files: Path) -> None:
     database = await Database.open(dsn, app_connections=4, owner_connections=2)
     # One at a time: who begins the next job has left the one before.
-    work = handlers(database, LocalFiles(files), UNPACKED_LIMIT_BYTES)
+    work = handlers(database, LocalFiles(files), unpacked_limit_bytes=1_000_000_000)
     await Runner(database, work, concurrency=1, pace=PACE).run()
 
 
