@@ -136,7 +136,7 @@ async def test_bad_elements_of_json_are_named(desk: Desk) -> None:
         (2, None, "price", "unknown_field"),
         (3, None, None, "not_an_object"),
         (4, None, "value", "invalid_number"),
-        (5, None, "timestamp", "invalid_text"),
+        (5, None, "timestamp", "invalid_timestamp"),
         (6, None, "field_values", "invalid_field_values"),
     ]
 

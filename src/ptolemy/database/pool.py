@@ -115,5 +115,7 @@ async def _pool(dsn: str, role: str, size: int) -> asyncpg.Pool:
             "datestyle": "ISO",
             "idle_in_transaction_session_timeout": "0",
             "jit": "off",
+            # Citus hands `set local` on to its workers only when told so; without Citus nothing reads it.
+            "citus.propagate_set_commands": "local",
         },
     )

@@ -23,5 +23,5 @@ def row_errors(row: FileRow, problem: Problem) -> list[RowError]:
     if isinstance(problem, Invalid):
         return [RowError(row.number, row.line, e.field or None, e.code, e.message) for e in problem.errors]
     code = "conflict" if isinstance(problem, Conflict) and problem.code in ("duplicate", "overlap") else problem.code
-    field_name = problem.errors[0].field if problem.errors else None
+    field_name = problem.errors[-1].field if problem.errors else None
     return [RowError(row.number, row.line, field_name, code, problem.detail)]

@@ -16,16 +16,17 @@ from ptolemy.formats.json_array import JsonBlock, decode_element, elements, not_
 from ptolemy.formats.rows import FileRow
 from ptolemy.kernel.problems import FieldError
 
-_TEXTS = (
-    "id",
-    "instrument_id",
-    "instrument",
-    "type_id",
-    "timestamp",
-    "created_at",
-    "updated_at",
-    "archived_at",
-)
+_TEXTS = {
+    "id": "invalid_id",
+    "instrument_id": "invalid_reference",
+    "instrument": "invalid_identifier",
+    "type_id": "invalid_identifier",
+    "timestamp": "invalid_timestamp",
+    "created_at": "invalid_timestamp",
+    "updated_at": "invalid_timestamp",
+    "archived_at": "invalid_timestamp",
+}
+"""The columns that hold text, each with the code of one that doesn't."""
 
 
 class _Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -109,7 +110,7 @@ def _wrong(values: Mapping[str, Any]) -> list[FieldError]:
         elif key == "field_values" and not isinstance(value, dict | None):
             faults.append(FieldError(key, "invalid_field_values", "must be an object of field keys and values"))
         elif key in _TEXTS and not isinstance(value, str | None):
-            faults.append(FieldError(key, "invalid_text", "must be text"))
+            faults.append(FieldError(key, _TEXTS[key], "must be text"))
     return faults
 
 
