@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 ROWS = 4000
-MANY_VALUES = 60_000
+MANY_VALUES = 200_000
 _HEADER = "identifier,name,type_id,archived_at,field.sector,field.shares"
 
 

@@ -72,9 +72,9 @@ class Ground:
         workspace.equity()
         return workspace
 
-    def worker(self) -> subprocess.Popen[str]:
+    def worker(self, heartbeat_seconds: float = 0.2) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, WORK, str(self.files)],
+            [sys.executable, WORK, str(self.files), str(heartbeat_seconds)],
             stdin=subprocess.PIPE,
             stdout=(self.scratch / "log").open("a"),
             stderr=subprocess.STDOUT,

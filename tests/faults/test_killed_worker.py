@@ -16,6 +16,7 @@ from tests.faults.files import MANY_VALUES, Sent, good_instruments, mixed_instru
 from tests.faults.ground import Ground, kill
 from tests.faults.imports import (
     check_completed,
+    check_half_way,
     check_stored,
     endings,
     exported,
@@ -24,6 +25,7 @@ from tests.faults.imports import (
     refused,
     under_way,
     upload,
+    wait_until_processed,
 )
 from tests.product import Workspace, answered, wait_for
 
@@ -65,6 +67,22 @@ def survive(ground: Ground, sent: Sent, on_error: str, seed: int) -> None:
     assert exported(disturbed, sent.resource_type) == exported(undisturbed, sent.resource_type)
 
 
+def test_a_batch_whose_worker_is_killed_as_it_commits_is_not_lost(ground: Ground) -> None:
+    sent, workspace = mixed_instruments(), ground.workspace()
+    worker, job = ground.worker(), upload(workspace, sent, "continue")
+    wait_until_processed(ground, job, sent.rows // 3)
+    ground.sight.rows("begin")
+    ground.sight.rows("select id from jobs where id = $1 for update", UUID(job["id"]))
+    # The last statement of a batch asks for the job's row.
+    waiting = "select true from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid))"
+    wait_for(lambda: ground.sight.value(waiting))
+    kill(worker)
+    ground.sight.rows("rollback")
+    check_half_way(ground, job)
+    ground.worker()
+    check_completed(ground, workspace, job, sent)
+
+
 def test_an_aborted_import_of_killed_workers_leaves_nothing_and_names_each_bad_row_once(ground: Ground) -> None:
     sent, workspace = mixed_instruments(), ground.workspace()
     job = upload(workspace, sent, "abort")
@@ -75,6 +93,18 @@ def test_an_aborted_import_of_killed_workers_leaves_nothing_and_names_each_bad_r
     assert endings(ground, job) == ["import.failed"]
     check_stored(ground, workspace, "instruments", 0)
     assert exported(workspace, "instruments") == []
+
+
+def test_an_import_that_has_killed_twenty_workers_is_given_up(ground: Ground) -> None:
+    workspace = ground.workspace()
+    job = upload(workspace, good_instruments(), "continue")
+    ground.sight.rows("update jobs set attempts = 20 where id = $1", UUID(job["id"]))
+    ground.worker()
+    ended = workspace.finished("imports", job)
+    assert (ended["status"], ended["rows_imported"]) == ("failed", 0)
+    assert "worker died" in ended["error"]
+    assert endings(ground, job) == ["import.failed"]
+    wait_for(lambda: True if not ground.uploads() and not under_way(ground, job) else None)
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.long)])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 import signal
+import subprocess
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -27,21 +29,29 @@ from tests.product import Workspace, answered, wait_for
 
 @pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.long)])
 @pytest.mark.parametrize("on_error", ["abort", "continue"])
-def test_a_frozen_worker_holds_nobody_up_and_writes_nothing_when_it_comes_back(
-    ground: Ground, on_error: str, times: int
-) -> None:
+def test_a_worker_frozen_in_a_transaction_holds_nobody_up(ground: Ground, on_error: str, times: int) -> None:
     sent = good_instruments() if on_error == "abort" else mixed_instruments()
     for rows in moments(times, sent, random.randrange(1000)):
-        come_back_late(ground, sent, on_error, rows)
+        come_back_late(ground, sent, on_error, rows, in_transaction=True)
 
 
-def come_back_late(ground: Ground, sent: Sent, on_error: str, rows: int) -> None:
-    workspace, frozen = ground.workspace(), ground.worker()
+@pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.long)])
+def test_a_worker_frozen_between_two_batches_writes_nothing_when_it_comes_back(ground: Ground, times: int) -> None:
+    sent = mixed_instruments()
+    for rows in moments(times, sent, random.randrange(1000)):
+        come_back_late(ground, sent, "continue", rows, in_transaction=False)
+
+
+def come_back_late(ground: Ground, sent: Sent, on_error: str, rows: int, *, in_transaction: bool) -> None:
+    # Without a heartbeat: what it may write when it comes back is a matter of its fence alone.
+    frozen = ground.worker(heartbeat_seconds=3600)
+    workspace = ground.workspace()
     job = upload(workspace, sent, on_error)
     wait_until_processed(ground, job, rows)
-    pass_a_moment(frozen)
-    frozen.send_signal(signal.SIGSTOP)
-    assert under_way(ground, job)
+    while not freeze(ground, frozen, job, in_transaction=in_transaction):
+        workspace = ground.workspace()
+        job = upload(workspace, sent, on_error)
+        wait_until_processed(ground, job, rows)
     other = ground.worker()
     check_completed(ground, workspace, job, sent)
     kill(other)
@@ -52,6 +62,21 @@ def come_back_late(ground: Ground, sent: Sent, on_error: str, rows: int) -> None
     check_completed(ground, workspace, job, sent)
     check_stored(ground, another, "instruments", 10)
     kill(frozen)
+
+
+def freeze(ground: Ground, worker: subprocess.Popen[str], job: dict[str, Any], *, in_transaction: bool) -> bool:
+    """In a transaction, for which others may have to wait, or between two; False where the import ended before."""
+    opened = (
+        "select exists (select from pg_stat_activity"
+        "  where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null)"
+    )
+    # Without a pause: the time between two transactions is short.
+    while under_way(ground, job):
+        worker.send_signal(signal.SIGSTOP)
+        if ground.sight.value(opened) == in_transaction and under_way(ground, job):
+            return True
+        worker.send_signal(signal.SIGCONT)
+    return False
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.long)])

@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from ptolemy.database.instants import take_instants_literally
 from ptolemy.database.security import APP, OWNER, role_for
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Driver, Session, Transaction
@@ -99,6 +100,7 @@ async def _pool(dsn: str, role: str, size: int) -> asyncpg.Pool:
     async def become(driver: Driver) -> None:
         if await role_for(driver, role):
             await driver.execute(f"set role {role}")
+        await take_instants_literally(driver)
 
     return await asyncpg.create_pool(
         dsn,

@@ -34,7 +34,9 @@ async def record(tx: Transaction, entries: Sequence[Entry]) -> None:
         " select ?, new.id, ?, new.event_type, new.resource_type, new.resource_id, new.resource_identifier,"
         " new.changes, ?, ?, ?, ?"
         " from unnest(?::uuid[], ?::text[], ?::text[], ?::uuid[], ?::text[], ?::jsonb[])"
-        " as new (id, event_type, resource_type, resource_id, resource_identifier, changes)",
+        " as new (id, event_type, resource_type, resource_id, resource_identifier, changes)"
+        # Without `returning` Citus would COPY to the shards, which row-level security refuses.
+        " returning id",
         tx.workspace_id,
         tx.epoch,
         tx.actor.type,

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
@@ -72,10 +73,11 @@ class ExportHandler:
     async def _begin(self, job: Job, caller: Caller) -> Row | None:
         """Marks the export as being worked on; None where it has ended already."""
         async with self._database.transaction(caller) as tx:
+            # `least` passes over nulls; Citus refuses now() inside `coalesce` and `case` in an update.
             row = await tx.row(
                 Sql.of(
                     "update exports"
-                    " set status = 'processing', started_at = coalesce(started_at, now()), updated_at = now(),"
+                    " set status = 'processing', started_at = least(started_at, now()), updated_at = now(),"
                     " recorded_at = now(), rows_written = 0"
                     " where workspace_id = ? and id = ? and status in ('queued', 'processing')"
                     " returning *",
@@ -118,7 +120,7 @@ class ExportHandler:
                 "update exports"
                 " set status = ?, error = ?, row_count = ?, rows_written = ?, file_size = ?, sha256 = ?,"
                 " completed_at = now(), updated_at = now(), recorded_at = now(),"
-                f" file_expires_at = case when ? then now() + interval '{KEPT_DAYS} days' end"
+                " file_expires_at = now() + ?::interval"
                 " where workspace_id = ? and id = ?",
                 status,
                 error,
@@ -126,7 +128,7 @@ class ExportHandler:
                 done.rows,
                 done.size if written else None,
                 done.sha256 if written else None,
-                written is not None,
+                timedelta(days=KEPT_DAYS) if written else None,
                 tx.workspace_id,
                 job.id,
             )

@@ -73,7 +73,9 @@ async def store_errors(tx: Transaction, import_id: UUID, errors: Sequence[RowErr
         return
     statement = Sql.of(
         'insert into import_errors (workspace_id, import_id, id, "row", line, field, code, message)'
-        " select ?, ?, * from unnest(?::uuid[], ?::bigint[], ?::bigint[], ?::text[], ?::text[], ?::text[])",
+        " select ?, ?, * from unnest(?::uuid[], ?::bigint[], ?::bigint[], ?::text[], ?::text[], ?::text[])"
+        # Without `returning` Citus would COPY to the shards, which row-level security refuses.
+        " returning id",
         tx.workspace_id,
         import_id,
         uuid7s(len(errors)),

@@ -90,9 +90,10 @@ class ImportHandler:
     async def _begin(self, job: Job, caller: Caller) -> Row | None:
         """Marks the import as being worked on; None where it has ended already."""
         async with self._database.transaction(caller) as tx:
+            # `least` passes over nulls; Citus refuses now() inside `coalesce` and `case` in an update.
             statement = Sql.of(
                 "update imports"
-                " set status = 'processing', started_at = coalesce(started_at, now()), updated_at = now(),"
+                " set status = 'processing', started_at = least(started_at, now()), updated_at = now(),"
                 " recorded_at = now()"
                 " where workspace_id = ? and id = ? and status in ('queued', 'processing')"
                 " returning *",
@@ -189,7 +190,7 @@ class ImportHandler:
         """The last commit: final counts, status and event, and the job is done."""
         await store_progress(tx, job.id, progress, imported=imported)
         statement = Sql.of(
-            "update imports set status = ?, error = ?, row_count = ?, completed_at = clock_timestamp()"
+            "update imports set status = ?, error = ?, row_count = ?, completed_at = statement_timestamp()"
             " where workspace_id = ? and id = ?",
             status,
             error,

@@ -14,7 +14,7 @@ from ptolemy.database.transaction import Session
 from ptolemy.jobs import queue
 from ptolemy.jobs.job import Handler, Interrupted, Job, LeaseLost
 from ptolemy.jobs.schedule import Schedule, arrange
-from ptolemy.jobs.wakeup import OUTAGE, listen
+from ptolemy.jobs.wakeup import DISCONNECTED, OUTAGE, listen
 from ptolemy.kernel.problems import Problem
 
 log = structlog.get_logger()
@@ -96,6 +96,9 @@ class Runner:
             log.warning("job_lost", kind=job.kind, job_id=str(job.id))
         except (Interrupted, asyncio.CancelledError):
             await self._until_reachable(lambda session: queue.release(session, job.id, job.lease_token))
+        except DISCONNECTED as error:
+            # No fault of the job: it is taken up when the lease ends, and `max_attempts` bounds how often.
+            log.warning("job_disconnected", kind=job.kind, job_id=str(job.id), reason=str(error))
         except Exception as error:  # the outermost loop of every job
             log.exception("job_failed", kind=job.kind, job_id=str(job.id), failures=job.failures + 1)
             await self._fail(job, error)

@@ -13,13 +13,19 @@ from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Driver
 from ptolemy.jobs.queue import CHANNEL
 
-OUTAGE = (
-    OSError,  # TimeoutError and ConnectionError are among its kinds
+DISCONNECTED = (
+    ConnectionError,
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
     asyncpg.IdleInTransactionSessionTimeoutError,  # this process was frozen
+)
+"""The connection was lost in the middle of something."""
+
+OUTAGE = (
+    *DISCONNECTED,
+    OSError,  # TimeoutError is among its kinds
+    asyncpg.TooManyConnectionsError,
 )
 """Errors that say nothing of the statement: the database restarts, or can't be reached for now."""
 

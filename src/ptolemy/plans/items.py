@@ -20,7 +20,9 @@ async def count(tx: Transaction, changes: Mapping[str, int]) -> None:
         return
     statement = Sql.of(
         "insert into item_counts (workspace_id, id, kind, items)"
-        " select ?, * from unnest(?::uuid[], ?::text[], ?::bigint[])",
+        " select ?, * from unnest(?::uuid[], ?::text[], ?::bigint[])"
+        # Without `returning` Citus would COPY to the shards, which row-level security refuses.
+        " returning id",
         tx.workspace_id,
         uuid7s(len(changes)),
         list(changes),
@@ -48,7 +50,8 @@ async def fold(tx: Transaction) -> None:
         return
     add = Sql.of(
         "insert into item_counts (workspace_id, id, kind, day, items)"
-        " select ?, * from unnest(?::uuid[], ?::text[], ?::date[], ?::bigint[])",
+        " select ?, * from unnest(?::uuid[], ?::text[], ?::date[], ?::bigint[])"
+        " returning id",
         tx.workspace_id,
         uuid7s(len(sums)),
         [kind for kind, _ in sums],
