@@ -33,6 +33,7 @@ KINDS: Mapping[str, str] = {
     "Choice": "one of a few words",
     "Currency": "a currency code of three capital letters, ISO 4217, by its form",
     "Date": "a day: `2026-04-15`",
+    "DefaultValue": "a value of the field, sent as text or as JSON writes it, and kept as text",
     "FieldKey": "up to 63 letters, digits, `_` and `-`, beginning with a letter or `_`",
     "Identifier": "your own name of the record: see [identifiers](../concepts/identifiers.md)",
     "Integer": "a whole number that every JSON reader keeps exact, up to 2^53 - 1",

@@ -89,7 +89,7 @@ def unfit(directory: Path) -> list[str]:
     if not (directory / "postgres").exists():
         return []
     with run_server(directory) as server:
-        return unfit_statements(server, _TEMPLATE)
+        return unfit_statements(server, _TEMPLATE) if finished(_has_template(server)) else []
 
 
 def finished(work: Coroutine[Any, Any, T]) -> T:
@@ -108,6 +108,14 @@ async def _make_template(server: EmbeddedServer) -> None:
         await driver.execute("create database half_a_template")
         await migrate(server.dsn_for("half_a_template"))
         await driver.execute(f"alter database half_a_template rename to {_TEMPLATE}")
+    finally:
+        await driver.close()
+
+
+async def _has_template(server: EmbeddedServer) -> bool:
+    driver = await asyncpg.connect(server.dsn_for("postgres"))
+    try:
+        return bool(await driver.fetchval("select true from pg_database where datname = $1", _TEMPLATE))
     finally:
         await driver.close()
 

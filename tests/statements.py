@@ -13,6 +13,7 @@ from ptolemy.database.security import APP, OWNER, WITHOUT_WORKSPACE
 REMEMBERED = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.max": "10000"}
 
 _TABLE = re.compile(r'\b(?:from|join|into|update|copy)\s+(?:only\s+)?"?([a-z_]+)')
+_UNSTABLE = re.compile(r"\bclock_timestamp\(|\b(?:coalesce\(|case )[^=]*\bnow\(\)")
 _SCHEMA = re.compile(r"\s*(create|alter|drop|grant|analyze|truncate|begin|commit|rollback|set|savepoint|release)\b")
 
 
@@ -35,6 +36,10 @@ def fault(statement: str, tenant_tables: set[str]) -> str | None:
         return "joins a distributed table with a local one"
     if "skip locked" in text:
         return "skips locked rows of a distributed table"
+    if text.startswith("insert") and " select " in text and not re.search(r" returning | on conflict ", text):
+        return "becomes a COPY to the shards, which row-level security refuses: add `returning`"
+    if text.startswith("update") and _UNSTABLE.search(text):
+        return "computes an instant where it can't be computed beforehand"
     return "sets a setting by a function" if "set_config(" in text else None
 
 

@@ -34,7 +34,10 @@ async def test_the_creator_of_a_workspace_is_its_admin(office: Office) -> None:
     )
 
 
-@pytest.mark.parametrize("slug", ["", "a", "A1", "a b", "a_b", "x" * 64, "ü-1", "0190aaaa-0000-7000-8000-00000000abcd"])
+@pytest.mark.parametrize(
+    "slug",
+    ["", "a", "A1", "a b", "a_b", "x" * 64, "ü-1", "-acme", "acme-", "--", "0190aaaa-0000-7000-8000-00000000abcd"],
+)
 async def test_a_slug_of_the_wrong_form_is_refused(office: Office, slug: str) -> None:
     with pytest.raises(Invalid) as refused:
         async with office.database.transaction(Caller(uuid7(), SYSTEM)) as tx:

@@ -41,11 +41,13 @@ def new_data_dir() -> Iterator[Path]:
 
 
 @contextmanager
-def serving_process(data_dir: Path) -> Iterator[Served]:
-    """`ptolemy serve`, ready."""
+def serving_process(data_dir: Path, **variables: str) -> Iterator[Served]:
+    """`ptolemy serve`, ready; `variables` go into its environment."""
     arguments = [str(PTOLEMY), "serve", "--port", "0", "--data-dir", str(data_dir)]
     with (data_dir / "log").open("a") as log:
-        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log, text=True, env=environment())
+        process = subprocess.Popen(
+            arguments, stdout=subprocess.PIPE, stderr=log, text=True, env=environment(**variables)
+        )
     try:
         assert process.stdout is not None
         greeting = os.read(process.stdout.fileno(), 65536).decode()

@@ -46,6 +46,15 @@ def test_storage_that_can_not_be_written_is_an_error(database_url: str, tmp_path
     assert found["level"] == "error" and "PTOLEMY_STORAGE_URL" in found["advice"]
 
 
+def test_the_version_is_told_as_postgresql_tells_it(database_url: str, tmp_path: Path) -> None:
+    done = ptolemy("doctor", "--json", data_dir=tmp_path, PTOLEMY_DATABASE_URL=database_url)
+    report = json.loads(done.stdout)
+    theirs = execute(database_url, "select current_setting('server_version_num')::int")
+    assert report["database"]["version"] == f"{theirs // 10000}.{theirs % 10000}"
+    [check] = [check for check in report["checks"] if check["name"] == "version"]
+    assert check["found"] == f"PostgreSQL {report['database']['version']}"
+
+
 def checks(url: str, data_dir: Path, exit_code: int = 0, **variables: str) -> dict[str, dict[str, Any]]:
     """What the doctor finds, by the check's name."""
     done = ptolemy("doctor", "--json", data_dir=data_dir, PTOLEMY_DATABASE_URL=url, **variables)
@@ -53,12 +62,12 @@ def checks(url: str, data_dir: Path, exit_code: int = 0, **variables: str) -> di
     return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
 
 
-def execute(url: str, statement: str) -> None:
-    async def work() -> None:
+def execute(url: str, statement: str) -> Any:
+    async def work() -> Any:
         driver = await asyncpg.connect(url)
         try:
-            await driver.execute(statement)
+            return await driver.fetchval(statement)
         finally:
             await driver.close()
 
-    asyncio.run(work())
+    return asyncio.run(work())

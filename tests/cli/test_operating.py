@@ -10,7 +10,7 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.cli.command import Served, failed, ptolemy
+from tests.cli.command import Served, failed, new_data_dir, ptolemy, serving_process
 
 PASSWORD = "correct horse battery staple"
 
@@ -74,6 +74,15 @@ def test_a_person_who_exists_is_added_to_another_workspace_and_keeps_the_passwor
     assert answer.status_code == 200
 
 
+def test_a_person_who_exists_joins_a_workspace_without_any_password(acme: Served) -> None:
+    ptolemy("workspace", "create", "third", data_dir=acme.data_dir)
+    joining = ("--workspace", "third", "--role", "viewer")
+    added = ptolemy("user", "create", "Ann@example.com", *joining, data_dir=acme.data_dir)
+    assert (added.returncode, added.stderr) == (0, "")
+    assert "ann@example.com is viewer of third" in added.stdout
+    assert "--password-stdin" in failed(ptolemy("user", "create", "new@x", *joining, data_dir=acme.data_dir), 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "says"),
     [
@@ -120,3 +129,10 @@ def test_doctor_finds_nothing_wrong_and_its_dsn_sees_all_workspaces(acme: Served
             await driver.close()
 
     assert asyncio.run(workspaces()) >= 1
+
+
+def test_behind_a_proxy_serve_tells_where_it_listens_and_what_users_see() -> None:
+    public = "https://ptolemy.example.com"
+    with new_data_dir() as directory, serving_process(directory, PTOLEMY_PUBLIC_URL=public) as running:
+        assert httpx.get(f"{running.url}/healthz").status_code == 200
+        assert public in running.greeting

@@ -23,6 +23,7 @@ def test_a_signal_ends_server_and_database_cleanly(data_dir: Path, number: signa
 
 
 def test_what_was_created_without_a_server_is_there_when_it_starts(data_dir: Path) -> None:
+    assert ptolemy("migrate", data_dir=data_dir).returncode == 0
     made = ptolemy("user", "create", "ann@example.com", "--password-stdin", data_dir=data_dir, stdin="long enough\n")
     assert made.returncode == 0, made.stderr
     with serving_process(data_dir) as running:

@@ -15,6 +15,8 @@ TENANT = {"instruments", "time_series_values"}
         ("select * from instruments where id = $1", "doesn't say which workspace"),
         ("select * from instruments where workspace_id = $1 for update skip locked", "skips locked rows"),
         ("select * from instruments i join tokens t on t.workspace_id = i.workspace_id", "joins a distributed table"),
+        ("insert into instruments (workspace_id) select $1 from unnest($2) n", "becomes a COPY"),
+        ("update instruments set archived_at = clock_timestamp() where workspace_id = $1", "computes an instant"),
         ("update instruments set name = set_config('a', 'b', true) where workspace_id = $1", "sets a setting"),
     ],
 )

@@ -54,6 +54,7 @@ def test_well_formed_files_read_alike(rows: list[list[str]], end: str, quoting: 
 @given(st.lists(st.text(st.sampled_from('ab1",\n\r é'), max_size=12), max_size=8), st.integers(1, 60))
 @example(['x,"y"z', 'a,"b', 'c",d'], 7)
 @example(['a,12"5', 'b,"x"'], 4)
+@example(['1"1,"', ""], 10)
 def test_files_of_any_form_read_alike(lines: list[str], block_bytes: int) -> None:
     same("\n".join(["a,b", *lines]).encode(), block_bytes)
 

@@ -16,7 +16,7 @@ from ptolemy.events.log import Entry, record
 from ptolemy.kernel.identifiers import UUID_FORM
 from ptolemy.kernel.problems import Conflict, FieldError, Invalid, NotFound
 
-_SLUG = re.compile(r"[a-z0-9-]{2,63}")
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]")
 
 PLANS = ("starter", "growth", "enterprise")
 
@@ -24,7 +24,7 @@ Seed = Callable[[Transaction], Awaitable[None]]
 
 
 def is_slug(text: str) -> bool:
-    """Lower-case letters, digits and hyphens, 2 to 63 of them, never in the form of a UUID."""
+    """Lower-case letters, digits and hyphens, 2 to 63 of them, no hyphen at an end, never in the form of a UUID."""
     return bool(_SLUG.fullmatch(text)) and not UUID_FORM.fullmatch(text)
 
 
@@ -36,7 +36,7 @@ async def create_workspace(
     `seed` puts in what every workspace begins with, in the same transaction.
     """
     if not is_slug(slug):
-        message = "must be 2 to 63 lower-case letters, digits and hyphens, and not a UUID"
+        message = "must be 2 to 63 lower-case letters, digits and hyphens, no hyphen first or last, and not a UUID"
         raise Invalid(FieldError("slug", "invalid_slug", message))
     if plan not in PLANS:
         raise Invalid(FieldError("plan", "invalid_plan", f"must be one of {', '.join(PLANS)}, got {plan!r}"))

@@ -26,10 +26,16 @@ async def database_findings(driver: Driver) -> list[Finding]:
     return [*findings, fine("migrations", "all are applied"), await _roles(driver), await _orphans(driver)]
 
 
-def _version(driver: Driver) -> Finding:
+def server_version(driver: Driver) -> str:
+    """PostgreSQL's version as it names itself, like 18.6."""
     version = driver.get_server_version()
-    found = f"PostgreSQL {version.major}.{version.micro}"
-    if version.major < OLDEST_MAJOR:
+    # The driver keeps the old scheme's three parts: since PostgreSQL 10 its `minor` is always 0.
+    return f"{version.major}.{version.micro}"
+
+
+def _version(driver: Driver) -> Finding:
+    found = f"PostgreSQL {server_version(driver)}"
+    if driver.get_server_version().major < OLDEST_MAJOR:
         return error("version", found, f"upgrade to PostgreSQL {OLDEST_MAJOR} or newer")
     return fine("version", found)
 

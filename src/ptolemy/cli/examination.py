@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from ptolemy.cli.database_checks import database_findings
+from ptolemy.cli.database_checks import database_findings, server_version
 from ptolemy.cli.findings import Finding, error, fine, warning
-from ptolemy.cli.opening import database_dsn
+from ptolemy.cli.opening import existing_database_dsn
 from ptolemy.cli.storage_checks import storage_findings
 from ptolemy.database.embedded import EmbeddedProblem
 from ptolemy.settings import Settings, unknown_variables
@@ -35,11 +35,10 @@ async def examine(settings: Settings) -> Examination:
     """Everything that can be looked at; what can't be reached is a finding, not a failure."""
     findings = [*setting_findings(settings), *await asyncio.to_thread(storage_findings, settings)]
     try:
-        async with database_dsn(settings) as dsn:
+        async with existing_database_dsn(settings) as dsn:
             driver = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS)
             try:
-                version = ".".join(map(str, driver.get_server_version()[:2]))
-                return Examination([*findings, *await database_findings(driver)], dsn, version)
+                return Examination([*findings, *await database_findings(driver)], dsn, server_version(driver))
             finally:
                 await driver.close()
     except EmbeddedProblem as problem:

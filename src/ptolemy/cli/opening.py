@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
 
-from ptolemy.database.embedded import EmbeddedServer, start
+from ptolemy.database.embedded import EmbeddedProblem, EmbeddedServer, start
 from ptolemy.database.migrations import migrate, pending
 from ptolemy.database.pool import Database
 from ptolemy.settings import Settings, SettingsProblem
@@ -16,7 +17,10 @@ from ptolemy.settings import Settings, SettingsProblem
 
 @asynccontextmanager
 async def database_dsn(settings: Settings) -> AsyncIterator[str]:
-    """The address of the database; the embedded server is left at the end, and stops when nobody else is in it."""
+    """The address of the database, made where there is none.
+
+    The embedded server is left at the end, and stops when nobody else is in it.
+    """
     if settings.database_url:
         yield settings.database_url.get_secret_value()
         return
@@ -28,9 +32,27 @@ async def database_dsn(settings: Settings) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """The database with its schema; a database of yours is not migrated behind your back."""
+async def existing_database_dsn(settings: Settings) -> AsyncIterator[str]:
+    """The address of a database that is there: a mistyped data directory is refused, not filled."""
+    if has_no_database(settings):
+        serve = shlex.join(["ptolemy", "serve", "--data-dir", str(settings.data_dir)])
+        raise EmbeddedProblem(
+            f"there is no Ptolemy in {settings.data_dir}: start `{serve}` first, or check --data-dir"
+            " (PTOLEMY_DATA_DIR) and PTOLEMY_DATABASE_URL"
+        )
     async with database_dsn(settings) as dsn:
+        yield dsn
+
+
+def has_no_database(settings: Settings) -> bool:
+    """Whether an embedded database would have to be made; it appears in its directory whole or not at all."""
+    return not settings.database_url and not (settings.data_dir / "postgres").exists()
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database with its schema; it must be there, and one of yours is not migrated behind your back."""
+    async with existing_database_dsn(settings) as dsn:
         if settings.database_url:
             await _refuse_pending(dsn)
         else:

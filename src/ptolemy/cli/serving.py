@@ -57,8 +57,11 @@ async def _serve(settings: Settings, listener: socket.socket, chosen_data_dir: P
         await migrate(dsn)
         greeting = await _greeting(dsn, chosen_data_dir)
         configuration = _configuration(settings, dsn)
-        address = _address(settings, listener)
-        api = _Api(create_app(lambda: open_product(configuration)), ready=lambda: _announce(address, greeting))
+        ready = _ready(settings, listener)
+        api = _Api(
+            create_app(lambda: open_product(configuration)),
+            ready=lambda: print(f"{ready}\n{greeting}", end="", flush=True),
+        )
         await api.serve([listener])
 
 
@@ -112,16 +115,18 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _address(settings: Settings, listener: socket.socket) -> str:
+def _ready(settings: Settings, listener: socket.socket) -> str:
+    """Where it listens, for a proxy or a health check, and where users find it if that is elsewhere."""
+    ready = f"Ptolemy is ready at {_address(settings, listener)} (Ctrl-C stops it)"
     if settings.public_url:
-        return settings.public_url
+        return f"{ready}\nLinks are made for {settings.public_url} (PTOLEMY_PUBLIC_URL)"
+    return ready
+
+
+def _address(settings: Settings, listener: socket.socket) -> str:
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - to be shown
     port = listener.getsockname()[1]
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
-
-
-def _announce(address: str, greeting: str) -> None:
-    print(f"Ptolemy is ready at {address} (Ctrl-C stops it)\n{greeting}", end="", flush=True)
 
 
 async def _greeting(dsn: str, chosen_data_dir: Path | None) -> str:

@@ -41,17 +41,18 @@ def create(
     One who exists already is only added to the workspace, and keeps their password.
     """
     from ptolemy.accounts.passwords import Passwords
-    from ptolemy.cli.failures import explained, run, wrong_usage
+    from ptolemy.cli.failures import explained, run
     from ptolemy.settings import load_settings
 
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    elif sys.stdin.isatty():
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    else:
-        wrong_usage("give the password with --password-stdin: there is no terminal to ask for it")
     with explained():
         settings = load_settings(data_dir=data_dir)
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif workspace and run(_exists(settings, email)):
+        password = ""  # never used: the person keeps theirs
+    else:
+        # Outside of an event loop, which would keep Ctrl-C from ending the question.
+        password = _asked()
     row, created = run(_create(settings, Passwords(), email, password, name, workspace, role))
     if as_json:
         joined = {"workspace": workspace, "role": role} if workspace else {}
@@ -60,6 +61,24 @@ def create(
     print(f"created {row['email']}" if created else f"{row['email']} exists already and keeps their password")
     if workspace:
         print(f"{row['email']} is {role} of {workspace}")
+
+
+async def _exists(settings: Settings, email: str) -> bool:
+    from ptolemy.accounts.people import is_email, person_by_email
+    from ptolemy.cli.opening import open_database
+
+    if not is_email(email):
+        return False
+    async with open_database(settings) as database, database.session() as session:
+        return await person_by_email(session, email) is not None
+
+
+def _asked() -> str:
+    from ptolemy.cli.failures import wrong_usage
+
+    if not sys.stdin.isatty():
+        wrong_usage("give the password with --password-stdin: there is no terminal to ask for it")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 async def _create(

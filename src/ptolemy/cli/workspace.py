@@ -23,7 +23,9 @@ def workspace() -> None:
 
 @commands.command(epilog="\b\nExample:\n  ptolemy workspace create acme --name 'Acme Research'")
 def create(
-    slug: Annotated[str, typer.Argument(help="Its name in addresses: 2 to 63 lower-case letters, digits, hyphens.")],
+    slug: Annotated[
+        str, typer.Argument(help="Its name in addresses: 2 to 63 lower-case letters, digits, inner hyphens.")
+    ],
     name: Annotated[str | None, typer.Option(help="Its name for people; the slug by default.")] = None,
     plan: Annotated[str, typer.Option(help="starter, growth or enterprise.")] = "enterprise",
     data_dir: DataDir = None,

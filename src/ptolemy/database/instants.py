@@ -1,6 +1,6 @@
 """Instants and dates as they are: the driver takes the first and the last of its calendar for infinities.
 
-`9999-12-31` is a date that people write for "never"; it must not become PostgreSQL's `infinity`, which no file can carry.
+People write `9999-12-31` for "never"; it must not become PostgreSQL's `infinity`, which no file can carry.
 """
 
 from __future__ import annotations

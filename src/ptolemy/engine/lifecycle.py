@@ -17,6 +17,8 @@ from ptolemy.engine.usage import records_with
 from ptolemy.events import log
 from ptolemy.kernel.problems import BadRequest, Conflict
 
+_AT_ONCE = 10_000
+
 
 async def archive(tx: Transaction, resource: Resource, key: str) -> None:
     """Hides the record and keeps all of it; archiving an archived one changes nothing."""
@@ -105,19 +107,29 @@ async def _delete(tx: Transaction, resource: Resource, rows: Sequence[Row]) -> N
 
 
 async def _delete_values(tx: Transaction, child: Resource, reference: Reference, ids: Sequence[UUID]) -> None:
-    """Values go in one statement for each parent, with one event that counts them."""
+    """Values have one event for each parent, which counts them."""
     for record in ids:
-        gone: list[Row] = []
+        number = 0
         for half in _halves(child, reference):
-            statement = Sql.of(
-                f"delete from {child.table} where workspace_id = ? and {reference.name} = ?{half} returning *",
-                tx.workspace_id,
-                record,
-            )
-            gone += await tx.rows(statement)
-        if gone:
-            await log.record(tx, [_values_deleted(child, reference, record, len(gone))])
-            await history.count(tx, child, [Change("deleted", row, None) for row in gone])
+            while gone := await _delete_some(tx, child, reference, record, half):
+                number += gone
+        if number:
+            await log.record(tx, [_values_deleted(child, reference, record, number)])
+
+
+async def _delete_some(tx: Transaction, child: Resource, reference: Reference, record: UUID, half: str) -> int:
+    """A part at a time, so that memory doesn't grow with the history of an instrument."""
+    statement = Sql.of(
+        f"delete from {child.table} where workspace_id = ? and id in ("
+        f"select id from {child.table} where workspace_id = ? and {reference.name} = ?{half} limit {_AT_ONCE})"
+        " returning *",
+        tx.workspace_id,
+        tx.workspace_id,
+        record,
+    )
+    gone = await tx.rows(statement)
+    await history.count(tx, child, [Change("deleted", row, None) for row in gone])
+    return len(gone)
 
 
 def _values_deleted(child: Resource, reference: Reference, record: UUID, number: int) -> log.Entry:

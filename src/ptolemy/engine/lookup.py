@@ -19,12 +19,15 @@ Lock = Literal["", "for key share", "for no key update", "for update"]
 Key = str | tuple[str, ...]
 """A UUID, an identifier, or, for a record without one, its natural key: a listing's instrument and market."""
 
+_LOOKS = 3
+"""How often to look in both places before a name counts as unknown: a record may be archived or restored in between."""
+
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 async def one(tx: Transaction, resource: type[Resource], key: str, *, lock: Lock = "") -> Row:
     """The record named by `key`; an identifier names the active one, else the one archived last."""
-    for condition in _ways(resource, key):
+    for condition in _ways(resource, key) * _LOOKS:
         wanted = every([Sql.of("workspace_id = ?", tx.workspace_id), condition])
         newest = " order by archived_at desc limit 1" if condition.text.endswith("not null") else ""
         if row := await tx.row(Sql(f"select * from {resource.table} where {wanted.text}{newest} {lock}", wanted.args)):
@@ -83,7 +86,7 @@ async def _named(tx: Transaction, target: type[Resource], names: Collection[str]
     if ids:
         found |= {str(row["id"]): row for row in await _held(tx, target, Sql.of("id = any(?)", ids))}
     missing = [name for name in names if not as_uuid(name)] if "identifier" in target.fields else []
-    for state in ("null", "not null") if target.lifecycle.archive else ("",):
+    for state in ("null", "not null") * _LOOKS if target.lifecycle.archive else ("",):
         if missing:
             archived = f" and archived_at is {state}" if state else ""
             rows = await _held(tx, target, Sql.of(f"identifier = any(?){archived}", missing))

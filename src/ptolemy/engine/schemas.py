@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from ptolemy.engine.filters import Condition
 from ptolemy.engine.read import Archived, Direction
@@ -33,6 +33,14 @@ class Sort(Body):
     direction: Direction = "asc"
 
 
+_ArchivedInBody = Annotated[
+    Archived,
+    BeforeValidator(lambda sent: {True: "true", False: "false"}[sent] if isinstance(sent, bool) else sent),
+    WithJsonSchema({"enum": [*get_args(Archived), True, False]}),
+]
+"""JSON has booleans, so they are taken too."""
+
+
 @dataclass(frozen=True)
 class Schemas:
     create: type[BaseModel]
@@ -52,8 +60,9 @@ def schemas(resource: type[Resource]) -> Schemas:
         reference.name: (reference.optional_annotation, None) for reference in resource.references()
     }
     archived: dict[str, Any] = {"archived": (Archived, "false")} if resource.lifecycle.archive else {}
+    chosen_archived: dict[str, Any] = {"archived": (_ArchivedInBody, "false")} if archived else {}
     paged: dict[str, Any] = {"limit": (Annotated[int, Field(ge=1)], 50), "after": (str | None, None)}
-    chosen: dict[str, Any] = {"filter": (Condition | None, None), **archived, **shorthands}
+    chosen: dict[str, Any] = {"filter": (Condition | None, None), **chosen_archived, **shorthands}
     ids = Annotated[str, Field(description="UUIDs or identifiers, joined by commas: just those records")]
     return Schemas(
         create=_model(f"{title}Create", _created(resource), Body),

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ptolemy.catalogue import EXPORTED
 from ptolemy.database.pool import Database
-from ptolemy.database.transaction import Row
 from ptolemy.engine.interchange import Interchange, custom_fields
 from ptolemy.engine.resource import Resource
 from ptolemy.formats.csv import CsvReader
-from ptolemy.formats.detection import Detected, Format, detect, open_plain
+from ptolemy.formats.detection import Detected, Format, open_plain
 from ptolemy.formats.json_array import read_json
 from ptolemy.formats.rows import FileRow, UnreadableFile
 from ptolemy.imports import preflight
@@ -28,22 +25,14 @@ from ptolemy.kernel.actors import Caller
 from ptolemy.resources.time_series_values import TimeSeriesValues
 
 
-@dataclass(frozen=True)
-class Opened:
-    format: Format
-    pipeline: Pipeline[Any]
-
-
 @asynccontextmanager
 async def open_file(
-    database: Database, caller: Caller, wanted: Row, path: Path, limit_bytes: int
-) -> AsyncIterator[Opened]:
+    database: Database, caller: Caller, resource: Resource, path: Path, detected: Detected, limit_bytes: int
+) -> AsyncIterator[Pipeline[Any]]:
     """The file, ready to be read from row 1; `UnreadableFile` where it, as a whole, can't be imported."""
-    resource = EXPORTED[wanted["resource_type"]]
-    detected = await asyncio.to_thread(detect, path)
     await _check(database, caller, resource, path, detected, limit_bytes)
     with closing(open_plain(path, detected, limit_bytes=limit_bytes)) as source:
-        yield Opened(detected.format, await _pipeline(database, caller, resource, source, detected.format))
+        yield await _pipeline(database, caller, resource, source, detected.format)
 
 
 async def _pipeline(
@@ -77,7 +66,8 @@ async def _check(
         names = ", ".join(unknown)
         # What is no CSV at all may have a header of megabytes.
         shown = names if len(names) <= 1000 else f"{names[:1000]}…"
-        raise UnreadableFile("unknown_column", f"the file has columns that mean nothing here: {shown}")
+        commas = ": separate the columns by commas" if len(columns) == 1 and set(columns[0]) & set(";\t|") else ""
+        raise UnreadableFile("unknown_column", f"the file has columns that mean nothing here: {shown}{commas}")
 
 
 def _rows(source: BinaryIO, file_format: Format) -> CsvReader | Iterator[FileRow]:

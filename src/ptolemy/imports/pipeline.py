@@ -17,7 +17,7 @@ from ptolemy.imports.progress import Outcome
 from ptolemy.imports.row_errors import RowError, row_errors
 from ptolemy.imports.rows import RowReader
 from ptolemy.kernel.actors import Caller
-from ptolemy.kernel.problems import Problem
+from ptolemy.kernel.problems import Invalid, Problem
 
 B = TypeVar("B")
 
@@ -54,12 +54,15 @@ class RowPipeline:
         return database.transaction(caller)
 
     async def write(self, tx: Transaction, batch: Sequence[FileRow]) -> Outcome:
-        stored = await write.save_each(tx, self._resource, [self._reader.write(row) for row in batch])
+        unread = {row.number: Invalid(row.fault) for row in batch if row.fault}
+        rows = [row for row in batch if not row.fault]
+        stored = await write.save_each(tx, self._resource, [self._reader.write(row) for row in rows])
+        answers = unread | {row.number: answer for row, answer in zip(rows, stored, strict=True)}
         errors: list[RowError] = []
-        for row, answer in zip(batch, stored, strict=True):
-            if isinstance(answer, Problem):
+        for row in batch:
+            if isinstance(answer := answers[row.number], Problem):
                 errors += row_errors(row, answer)
-        failed = sum(isinstance(answer, Problem) for answer in stored)
+        failed = sum(isinstance(answer, Problem) for answer in answers.values())
         return Outcome(len(batch), len(batch) - failed, errors)
 
 

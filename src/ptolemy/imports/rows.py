@@ -43,8 +43,6 @@ class RowReader:
     def write(self, row: FileRow) -> Write:
         """The write that the row asks for; what is wrong with it already stands in its errors."""
         taken = _Taken()
-        if row.fault:
-            taken.errors.append(row.fault)
         for name, value in row.values.items():
             try:
                 self._take(taken, name, value)

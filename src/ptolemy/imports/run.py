@@ -7,8 +7,11 @@ nothing of it, and the next one starts anew.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ptolemy.catalogue import EXPORTED
@@ -17,8 +20,9 @@ from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.events import log
 from ptolemy.files.store import FileStore
-from ptolemy.imports.opening import Opened, open_file
-from ptolemy.imports.pipeline import ahead
+from ptolemy.formats.detection import detect
+from ptolemy.imports.opening import open_file
+from ptolemy.imports.pipeline import Pipeline, ahead
 from ptolemy.imports.progress import Progress, store_errors, store_progress
 from ptolemy.imports.requests import ended, file_key
 from ptolemy.jobs.job import Interrupted, Job
@@ -56,21 +60,20 @@ class ImportHandler:
         try:
             async with (
                 self._files.local(file_key(job.workspace_id, job.id)) as path,
-                open_file(self._database, caller, row, path, self._limit) as opened,
+                self._opened(job, caller, row, path) as pipeline,
             ):
-                await self._note_format(caller, job, opened)
                 if row["on_error"] == "abort":
-                    await self._all_or_nothing(job, caller, opened, progress)
+                    await self._all_or_nothing(job, caller, pipeline, progress)
                 else:
-                    await self._batch_by_batch(job, caller, opened, progress)
+                    await self._batch_by_batch(job, caller, pipeline, progress)
             await self._analyze(caller, row, progress)
         except Cancelled:
-            await self._end(job, caller, "cancelled", progress, imported=_kept(row, progress))
+            await self._end(job, caller, progress, _Ending("cancelled", _kept(row, progress)))
         except RowsRefused:
             reason = f"{progress.failed} of {progress.processed} rows are bad, so nothing was imported"
-            await self._end(job, caller, "failed", progress, imported=0, error=reason)
+            await self._end(job, caller, progress, _Ending("failed", 0, reason, row_count=progress.processed))
         except Problem as problem:
-            await self._end(job, caller, "failed", progress, imported=_kept(row, progress), error=problem.detail)
+            await self._end(job, caller, progress, _Ending("failed", _kept(row, progress), problem.detail))
 
     async def gave_up(self, job: Job, reason: str) -> None:
         caller = Caller.unpacked(job.workspace_id, job.payload)
@@ -117,41 +120,47 @@ class ImportHandler:
         )
         await store_progress(tx, job.id, Progress(), imported=0)
 
-    async def _note_format(self, caller: Caller, job: Job, opened: Opened) -> None:
+    @asynccontextmanager
+    async def _opened(self, job: Job, caller: Caller, row: Row, path: Path) -> AsyncIterator[Pipeline[Any]]:
+        """The file's pipeline; what the file is, is told before anything of it is refused."""
+        detected = await asyncio.to_thread(detect, path)
         async with self._database.transaction(caller) as tx:
             await tx.run(
                 Sql.of(
                     "update imports set format = ? where workspace_id = ? and id = ?",
-                    opened.format,
+                    detected.format,
                     tx.workspace_id,
                     job.id,
                 )
             )
+        resource = EXPORTED[row["resource_type"]]
+        async with open_file(self._database, caller, resource, path, detected, self._limit) as pipeline:
+            yield pipeline
 
-    async def _batch_by_batch(self, job: Job, caller: Caller, opened: Opened, progress: Progress) -> None:
+    async def _batch_by_batch(self, job: Job, caller: Caller, pipeline: Pipeline[Any], progress: Progress) -> None:
         skip = progress.processed
-        async with aclosing(self._batches(job, opened)) as batches:
+        async with aclosing(self._batches(job, pipeline)) as batches:
             async for batch in batches:
-                rows = opened.pipeline.rows_in(batch)
+                rows = pipeline.rows_in(batch)
                 if skip >= rows:
                     skip -= rows
                     continue
-                async with opened.pipeline.begin(self._database, caller) as tx:
+                async with pipeline.begin(self._database, caller) as tx:
                     await job.let_go_when_frozen(tx)
                     # A crash of the machine may take the last batches along, but their progress with them.
                     await tx.run(Sql("set local synchronous_commit = off"))
-                    outcome = await opened.pipeline.write(tx, batch)
+                    outcome = await pipeline.write(tx, batch)
                     progress.add(outcome)
                     await store_errors(tx, job.id, outcome.errors)
                     await store_progress(tx, job.id, progress, imported=progress.imported)
                     await job.still_ours(tx)
-        await self._end(job, caller, "completed", progress, imported=progress.imported)
+        await self._end(job, caller, progress, _completed(progress))
 
-    async def _all_or_nothing(self, job: Job, caller: Caller, opened: Opened, progress: Progress) -> None:
-        async with opened.pipeline.begin(self._database, caller) as tx, aclosing(self._batches(job, opened)) as batches:
+    async def _all_or_nothing(self, job: Job, caller: Caller, pipeline: Pipeline[Any], progress: Progress) -> None:
+        async with pipeline.begin(self._database, caller) as tx, aclosing(self._batches(job, pipeline)) as batches:
             await job.let_go_when_frozen(tx)
             async for batch in batches:
-                outcome = await opened.pipeline.write(tx, batch)
+                outcome = await pipeline.write(tx, batch)
                 progress.add(outcome)
                 # Told beside the import's own transaction, which may take long or be undone.
                 async with self._database.transaction(caller) as beside:
@@ -160,7 +169,7 @@ class ImportHandler:
                     await job.still_ours(beside)
             if progress.failed:
                 raise RowsRefused
-            await self._finish(tx, job, "completed", progress, imported=progress.imported)
+            await self._finish(tx, job, progress, _completed(progress))
 
     async def _analyze(self, caller: Caller, row: Row, progress: Progress) -> None:
         """Tells the planner of many new rows; until then it would sort the table for every page of a list."""
@@ -168,9 +177,9 @@ class ImportHandler:
             async with self._database.bulk(caller) as tx:
                 await tx.run(Sql(f"analyze {EXPORTED[row['resource_type']].table}"))
 
-    async def _batches(self, job: Job, opened: Opened) -> AsyncGenerator[Any, None]:
+    async def _batches(self, job: Job, pipeline: Pipeline[Any]) -> AsyncGenerator[Any, None]:
         """To be closed, like `ahead`, before the file is."""
-        async with aclosing(ahead(opened.pipeline.batches())) as batches:
+        async with aclosing(ahead(pipeline.batches())) as batches:
             async for batch in batches:
                 if job.cancelled():
                     raise Cancelled
@@ -178,30 +187,43 @@ class ImportHandler:
                     raise Interrupted
                 yield batch
 
-    async def _end(
-        self, job: Job, caller: Caller, status: str, progress: Progress, *, imported: int, error: str | None = None
-    ) -> None:
+    async def _end(self, job: Job, caller: Caller, progress: Progress, ending: _Ending) -> None:
         async with self._database.transaction(caller) as tx:
-            await self._finish(tx, job, status, progress, imported=imported, error=error)
+            await self._finish(tx, job, progress, ending)
 
-    async def _finish(
-        self, tx: Transaction, job: Job, status: str, progress: Progress, *, imported: int, error: str | None = None
-    ) -> None:
+    async def _finish(self, tx: Transaction, job: Job, progress: Progress, ending: _Ending) -> None:
         """The last commit: final counts, status and event, and the job is done."""
-        await store_progress(tx, job.id, progress, imported=imported)
+        await store_progress(tx, job.id, progress, imported=ending.imported)
+        # The statement's time: the transaction of an `abort` import began when the import did.
         statement = Sql.of(
-            "update imports set status = ?, error = ?, row_count = ?, completed_at = statement_timestamp()"
+            "update imports"
+            " set status = ?, error = ?, row_count = ?,"
+            " completed_at = statement_timestamp(), updated_at = statement_timestamp()"
             " where workspace_id = ? and id = ?",
-            status,
-            error,
-            progress.processed,
+            ending.status,
+            ending.error,
+            ending.row_count,
             tx.workspace_id,
             job.id,
         )
         await tx.run(statement)
-        counts = {"rows_imported": imported, "rows_failed": progress.failed}
-        await log.record(tx, [ended(job.id, status, counts)])
+        counts = {"rows_imported": ending.imported, "rows_failed": progress.failed}
+        await log.record(tx, [ended(job.id, ending.status, counts)])
         await job.finish(tx)
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """How an import ends; `row_count` is known when the file was read to its end."""
+
+    status: str
+    imported: int
+    error: str | None = None
+    row_count: int | None = None
+
+
+def _completed(progress: Progress) -> _Ending:
+    return _Ending("completed", progress.imported, row_count=progress.processed)
 
 
 def _kept(row: Row, progress: Progress) -> int:

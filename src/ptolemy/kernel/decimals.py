@@ -3,6 +3,8 @@
 import re
 from decimal import Decimal
 
+from ptolemy.kernel.quoting import seen
+
 MAX_DIGITS = 100
 """On either side of the point."""
 
@@ -15,11 +17,11 @@ def parse_decimal(value: object) -> Decimal:
     No locale, no blanks, no underscores, no NaN, no infinity; at most 100 digits on either side of the point.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise ValueError(f"must be a number, got {_seen(value)}")
+        raise ValueError(f"must be a number, got {seen(value)}")
     if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
         raise ValueError(f"must have at most {MAX_DIGITS} digits on either side of the point")
     if isinstance(value, str) and not _FORM.fullmatch(value):
-        raise ValueError(f"must be a number, got {_seen(value)}")
+        raise ValueError(f"must be a number, got {seen(value)}")
     number = Decimal(value)
     if not number.is_finite():
         raise ValueError("must be finite")
@@ -33,8 +35,3 @@ def parse_decimal(value: object) -> Decimal:
 def write_decimal(number: Decimal) -> str:
     """Plain digits with the scale kept: `45.820` stays `45.820`; never an exponent."""
     return format(number, "f")
-
-
-def _seen(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."

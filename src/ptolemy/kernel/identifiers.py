@@ -50,6 +50,8 @@ def identifier_fault(text: str) -> str | None:
         return f"must have 1 to {MAX_IDENTIFIER} characters"
     if _FORBIDDEN.search(text) or not text.isprintable():
         return "must be visible characters, none of / , ? # % \\ or white space"
+    if text in (".", ".."):
+        return "must not be . or .., which addresses give a meaning of their own (RFC 3986)"
     if UUID_FORM.fullmatch(text):
         return "must not have the form of a UUID"
     return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from decimal import Decimal
+from typing import Any, ClassVar
 
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.fields import Boolean, Choice, FieldKey, Integer, Reference, Text
@@ -11,7 +12,19 @@ from ptolemy.engine.fields.type_values import KINDS, canonical
 from ptolemy.engine.resource import Lifecycle, Resource, Unique
 from ptolemy.engine.usage import records_lacking, records_with
 from ptolemy.engine.write import Write
+from ptolemy.kernel.decimals import parse_decimal, write_decimal
 from ptolemy.resources.types import InstrumentTypes, MarketTypes, Series
+
+
+class DefaultValue(Text):
+    """A value of the field, sent as text or as JSON writes it, and kept as text."""
+
+    sent = {"type": ["string", "number", "boolean"]}
+
+    def accept(self, value: Any) -> str:
+        if isinstance(value, bool):
+            return str(value).lower()
+        return super().accept(write_decimal(parse_decimal(value)) if isinstance(value, int | Decimal) else value)
 
 
 class TypeFields(Resource):
@@ -27,7 +40,7 @@ class TypeFields(Resource):
     data_type = Choice(*KINDS, required=True)
     is_required = Boolean(required=True, default=False)
     has_default = Boolean(required=True, default=False)
-    default_value = Text(max_length=10_000)
+    default_value = DefaultValue(max_length=10_000)
     allow_null = Boolean(required=True, default=True)
     display_order = Integer(required=True, default=0)
 

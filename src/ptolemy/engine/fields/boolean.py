@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ptolemy.engine.fields.field import SAME, Field, seen
+from ptolemy.engine.fields.field import SAME, Field
+from ptolemy.kernel.quoting import seen
 
 
 class Boolean(Field[bool]):

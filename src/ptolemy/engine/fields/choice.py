@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ptolemy.engine.fields.field import SAME, Field, JsonSchema, seen
+from ptolemy.engine.fields.field import SAME, Field, JsonSchema
+from ptolemy.kernel.quoting import seen
 
 
 class Choice(Field[str]):

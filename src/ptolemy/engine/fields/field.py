@@ -121,9 +121,3 @@ def nullable(schema: JsonSchema) -> JsonSchema:
     if isinstance(kind, str) and "enum" not in schema:
         return {**schema, "type": [kind, "null"]}
     return {"anyOf": [dict(schema), {"type": "null"}]}
-
-
-def seen(value: object) -> str:
-    """A sent value as an error message quotes it."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ptolemy.engine.fields.field import seen
 from ptolemy.engine.fields.type_values import TypeValues, Values
 from ptolemy.kernel.json import decode_exact
+from ptolemy.kernel.quoting import seen
 
 if TYPE_CHECKING:
     from ptolemy.engine.write import Write

@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from ptolemy.engine.fields.field import Field, seen
+from ptolemy.engine.fields.field import Field
 from ptolemy.kernel.decimals import parse_decimal, write_decimal
+from ptolemy.kernel.quoting import seen
 
 
 class Number(Field[Decimal]):

