@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -69,17 +70,19 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         max_upload_bytes=configuration.max_upload_bytes,
     )
     try:
-        async with _worker(configuration, database, files):
+        async with _worker(configuration, files):
             yield services
     finally:
         await database.close()
 
 
 @asynccontextmanager
-async def _worker(configuration: Configuration, database: Database, files: FileStore) -> AsyncIterator[None]:
+async def _worker(configuration: Configuration, files: FileStore) -> AsyncIterator[None]:
     if not configuration.jobs_at_once:
         yield
         return
+    # Connections of its own: requests may all wait for what an import holds, and it must not wait for theirs.
+    database = await Database.open(configuration.dsn, app_connections=8 + 2 * configuration.jobs_at_once)
     stop = asyncio.Event()
     working = asyncio.create_task(_work(configuration, database, files, stop))
     try:
@@ -87,6 +90,7 @@ async def _worker(configuration: Configuration, database: Database, files: FileS
     finally:
         stop.set()
         await working
+        await database.close()
 
 
 async def _work(configuration: Configuration, database: Database, files: FileStore, stop: asyncio.Event) -> None:
@@ -117,21 +121,26 @@ def create_app(open_services: Opener) -> Requests:
             yield
             opened.clear()
 
-    app = FastAPI(title="Ptolemy", version="1", lifespan=lifespan, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(title="Ptolemy", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, http_problem)
     app.add_exception_handler(Exception, fault_problem)
     routes = [OperationRoute(operation, lambda: opened[0]) for operation in operations()]
-    app.openapi = lambda: _openapi(app, routes)  # type: ignore[method-assign] # FastAPI's documented way
+    app.openapi = lambda: _openapi(app, routes, opened[0].public_path if opened else "")  # type: ignore[method-assign] # FastAPI's documented way
     # Beside the operations that it describes, too.
     app.add_route("/v1/openapi.json", lambda _: JSONResponse(app.openapi()), include_in_schema=False)
+    # A relative address holds below any path that a proxy serves the product at.
+    page = get_swagger_ui_html(openapi_url="openapi.json", title="Ptolemy")
+    app.add_route("/docs", lambda _: page, include_in_schema=False)
     app.mount("/", Dispatcher(routes))
     return Requests(app)
 
 
-def _openapi(app: FastAPI, routes: list[OperationRoute]) -> dict[str, Any]:
+def _openapi(app: FastAPI, routes: list[OperationRoute], public_path: str) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=routes)
+        if public_path:
+            document["servers"] = [{"url": public_path}]
         components = document.setdefault("components", {})
         problem_schema = ProblemModel.model_json_schema(ref_template="#/components/schemas/{model}")
         components.setdefault("schemas", {}).update(problem_schema.pop("$defs"), Problem=problem_schema)

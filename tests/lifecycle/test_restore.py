@@ -119,7 +119,7 @@ def test_restoring_backfills_the_items_of_a_composite_value(shop: Stock) -> None
 
 def test_suspensions_can_t_be_restored(shop: Stock) -> None:
     response = shop.workspace.robot.post(f"/market-listing-suspensions/{shop.suspension}/restore")
-    problem(response, 404, "not_found")
+    problem(response, 405, "method_not_allowed")
 
 
 def test_a_filter_on_archived_at_is_refused_where_nothing_is_archived(shop: Stock) -> None:

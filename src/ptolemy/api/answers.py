@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +14,7 @@ from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import Problem
 
 
-class FieldErrorModel(BaseModel):
+class FieldError(BaseModel):
     field: str
     code: str
     message: str
@@ -23,13 +23,15 @@ class FieldErrorModel(BaseModel):
 class ProblemModel(BaseModel):
     """A problem (RFC 9457). `code` is stable; `errors` names each bad field."""
 
+    model_config = ConfigDict(title="Problem")
+
     type: str
     title: str
     status: int
     detail: str
     code: str
     request_id: str
-    errors: list[FieldErrorModel] = []
+    errors: list[FieldError] = []
 
 
 def json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:

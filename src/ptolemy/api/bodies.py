@@ -9,6 +9,7 @@ import msgspec
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from ptolemy.api.refusals import refusal
 from ptolemy.kernel.json import decode_exact
 from ptolemy.kernel.problems import BadRequest, FieldError, Invalid, TooLarge, UnsupportedMediaType
 
@@ -29,7 +30,8 @@ def validated_query(request: Request, model: type[BaseModel] | None) -> Any:
 
 
 async def validated_json(request: Request, model: type[BaseModel]) -> Any:
-    return validated(model, await json_body(request))
+    """The JSON body as `model`: a text is no number, and no boolean."""
+    return validated(model, await json_body(request), strict=True)
 
 
 async def json_body(request: Request) -> Any:
@@ -38,6 +40,13 @@ async def json_body(request: Request) -> Any:
     if content_type != "application/json":
         sent = content_type or "none"
         raise UnsupportedMediaType("unsupported_media_type", f"Content-Type must be application/json, got {sent}")
+    encoding = request.headers.get("content-encoding", "").strip()
+    if encoding.lower() not in ("", "identity"):
+        raise UnsupportedMediaType(
+            "unsupported_encoding",
+            f"a JSON body is sent as it is, without Content-Encoding {encoding}",
+            headers={"Accept-Encoding": "identity"},
+        )
     body = await limited_body(request, MAX_JSON_BYTES)
     try:
         return decode_exact(body)
@@ -62,21 +71,10 @@ def _too_large(limit: int) -> TooLarge:
     return TooLarge("body_too_large", f"the body must have at most {limit} bytes")
 
 
-def validated(model: type[BaseModel], value: Any) -> Any:
-    """`value` as `model`; a 422 names every bad field."""
+def validated(model: type[BaseModel], value: Any, *, strict: bool = False) -> Any:
+    """`value` as `model`; a 422 names every bad field. Unless `strict`, a text may stand for a number or a boolean."""
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, strict=strict)
     except ValidationError as error:
-        raise Invalid(
-            *(_field_error(found) for found in error.errors(include_url=False, include_input=False))
-        ) from None
-
-
-_CODES = {"missing": "required", "extra_forbidden": "unknown_field"}
-_MESSAGES = {"missing": "is required", "extra_forbidden": "is not known here"}
-
-
-def _field_error(found: Any) -> FieldError:
-    path = ".".join(str(part) for part in found["loc"]) or "body"
-    kind = found["type"]
-    return FieldError(path, _CODES.get(kind, kind), _MESSAGES.get(kind, found["msg"]))
+        found = error.errors(include_url=False, include_input=False)
+        raise Invalid(*(refusal(dict(each)) for each in found)) from None

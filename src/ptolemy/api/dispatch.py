@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import Receive, Scope, Send
 
 Shape = tuple[int, str]
+
+_VERB_SEGMENTS = 7
 
 
 class Dispatcher(Router):
@@ -19,27 +22,37 @@ class Dispatcher(Router):
         self._by_shape: dict[Shape, list[Route]] = defaultdict(list)
         for route in routes:
             self._by_shape[_shape(route.path)].append(route)
+        self._verbs = {route.path.rpartition("/{id}/")[2] for route in routes if _is_verb(route)}
+        self._collections = {_shape(route.path)[1] for route in routes if route.path.endswith("/{id}")}
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if path.endswith("/") and path.startswith("/v1/workspaces/") and path.count("/") == 4:
             # A client that is rooted at the workspace asks for its root with a slash.
             scope["path"] = path[:-1]
-        partial: tuple[Route, Scope] | None = None
+        allowed: set[str] = set()
         for route in self._by_shape.get(_shape(scope["path"]), ()):
             match, child_scope = route.matches(scope)
             if match is Match.FULL:
                 scope.update(child_scope)
                 await route.handle(scope, receive, send)
                 return
-            if match is Match.PARTIAL and partial is None:
-                partial = route, child_scope
-        if partial:
-            route, child_scope = partial
-            scope.update(child_scope)
-            await route.handle(scope, receive, send)
-            return
+            if match is Match.PARTIAL:
+                allowed |= route.methods or set()
+        if allowed or self._is_lacking(scope["path"]):
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
         await self.default(scope, receive, send)
+
+    def _is_lacking(self, path: str) -> bool:
+        """Whether it is an address of a verb, like `restore`, that other resources have and this one hasn't."""
+        segments, collection = _shape(path)
+        known = collection in self._collections and path.rpartition("/")[2] in self._verbs
+        return known and segments == _VERB_SEGMENTS
+
+
+def _is_verb(route: Route) -> bool:
+    # /v1/workspaces/{workspace}/<collection>/{id}/<verb>
+    return "POST" in (route.methods or ()) and "/{id}/" in route.path and _shape(route.path)[0] == _VERB_SEGMENTS
 
 
 def _shape(path: str) -> Shape:

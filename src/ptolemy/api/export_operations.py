@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import AliasChoices, Field, WithJsonSchema, create_model
+from pydantic import AliasChoices, BaseModel, Field, WithJsonSchema, create_model
 from starlette.responses import FileResponse, Response
 
 from ptolemy.api.answers import json
 from ptolemy.api.operations import Operation
+from ptolemy.api.ranges import settle_range
 from ptolemy.api.resource_operations import WORKSPACE, list_query
 from ptolemy.api.resource_types import ResourceType
 from ptolemy.api.services import Call
@@ -49,17 +51,30 @@ def export_operations() -> list[Operation]:
         Operation("GET", base, _list, "List exports", "exports", "viewer", {200: ExportPage}, query=_models.query),
         Operation("GET", f"{base}/{{id}}", _get, "Get an export", "exports", "viewer", {200: ExportJob}),
         Operation("POST", f"{base}/{{id}}/cancel", _cancel, "Cancel an export", "exports", "member", {200: ExportJob}),
-        Operation(
-            "GET",
-            "/v1/files/{signed}",
-            _download,
-            "Download a file by its signed address",
-            "exports",
-            "anyone",
-            {200: None},
-            problems=(403, 404),
-        ),
+        _signed("GET", "Download a file by its signed address", _FILE),
+        _signed("HEAD", "Look at a file by its signed address", {}),
     ]
+
+
+_MEDIA_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_CONTENT = {"content": dict.fromkeys(("application/json", "text/csv", "application/gzip"), _BINARY)}
+_FILE = {"responses": {"200": _CONTENT, "206": _CONTENT}}
+
+
+def _signed(method: str, summary: str, openapi: Mapping[str, Any]) -> Operation:
+    answers: dict[int, type[BaseModel] | None] = {200: None, 206: None}
+    return Operation(
+        method,
+        "/v1/files/{signed}",
+        _download,
+        summary,
+        "exports",
+        "anyone",
+        answers,
+        problems=(403, 404, 416),
+        openapi=openapi,
+    )
 
 
 async def _create(call: Call) -> Response:
@@ -73,8 +88,7 @@ async def _create(call: Call) -> Response:
             include_archived=asked.include_archived,
             condition=asked.filter,
         )
-    location = f"{call.request.url.path}/{row['id']}"
-    return json(encode(_document(call, row)), 202, {"Location": location})
+    return json(encode(_document(call, row)), 202, call.location(row["id"]))
 
 
 async def _list(call: Call) -> Response:
@@ -114,7 +128,7 @@ def _file_name(row: Row) -> str:
 
 
 async def _download(call: Call) -> Response:
-    """The file. The address is the permission: whoever has it may read, for fifteen minutes."""
+    """The address is the permission: whoever has it may read the file, for fifteen minutes, also in ranges."""
     payload = call.services.file_signer.open(call.path["signed"])
     if payload is None:
         raise Forbidden("invalid_signature", "this address was not made by this server, or was altered")
@@ -125,7 +139,7 @@ async def _download(call: Call) -> Response:
     if not path.exists():
         raise NotFound("file_gone", "the file is kept no longer: export again")
     media_type = "application/gzip" if name.endswith(".gz") else _MEDIA_TYPES[name.rsplit(".", 1)[-1]]
-    return FileResponse(path, media_type=media_type, filename=name)
-
-
-_MEDIA_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
+    found = path.stat()
+    answer = FileResponse(path, media_type=media_type, filename=name, stat_result=found)
+    settle_range(call.request, answer, found.st_size)
+    return answer

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
+from io import BytesIO
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import BaseModel, Field, create_model
 from starlette.datastructures import UploadFile
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
+from ptolemy.api.accepted import prefers_csv
 from ptolemy.api.answers import json
 from ptolemy.api.bodies import validated
 from ptolemy.api.multipart import form_schema, read_form
@@ -21,6 +25,7 @@ from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup, read, render
 from ptolemy.engine.read import Page
 from ptolemy.engine.schemas import Body, Meta, schemas
+from ptolemy.formats.csv import CsvWriter, guard
 from ptolemy.imports.requests import OnError, Upload, cancel_import, file_key, first_errors, request_import
 from ptolemy.imports.resource import Imports
 from ptolemy.kernel.identifiers import uuid7
@@ -28,6 +33,8 @@ from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import FieldError, Invalid, TooLarge
 
 FIRST_ERRORS = 100
+ERRORS_AT_ONCE = 1000
+ERROR_COLUMNS = ("row", "line", "field", "code", "message")
 
 
 class ImportRequest(Body):
@@ -35,7 +42,7 @@ class ImportRequest(Body):
     on_error: OnError = "abort"
 
 
-class RowErrorModel(BaseModel):
+class RowError(BaseModel):
     row: int
     line: int | None
     field: str | None
@@ -44,8 +51,9 @@ class RowErrorModel(BaseModel):
 
 
 class RowErrorPage(BaseModel):
-    data: list[RowErrorModel]
+    data: list[RowError]
     meta: Meta
+    warnings: list[str] = []
 
 
 class ErrorsQuery(Body):
@@ -54,9 +62,7 @@ class ErrorsQuery(Body):
 
 
 _models = schemas(Imports)
-ImportJob = create_model(
-    "ImportJob", __base__=_models.record, errors=(list[RowErrorModel], ...), warnings=(list[str], [])
-)
+ImportJob = create_model("ImportJob", __base__=_models.record, errors=(list[RowError], ...), warnings=(list[str], []))
 ImportPage = _models.page
 
 
@@ -77,18 +83,20 @@ def import_operations() -> list[Operation]:
             "viewer",
             {200: RowErrorPage},
             query=ErrorsQuery,
+            openapi={"responses": {"200": {"content": {"text/csv": {"schema": {"type": "string"}}}}}},
         ),
     ]
 
 
 async def _create(call: Call) -> Response:
-    """The file goes to the store first, so that the job finds it whatever becomes of this process."""
+    """The file is kept and the import waits for its turn: ask at `Location` how far it has come."""
     services = call.services
     form = await read_form(call.request, file_limit_bytes=services.max_upload_bytes)
     asked: ImportRequest = validated(ImportRequest, form.fields)
     file = form.files.get("file")
     if file is None or len(form.files) > 1:
         raise Invalid(FieldError("file", "required", "the form must carry one file, named file"))
+    # The file goes to the store first, so that the job finds it whatever becomes of this process.
     upload = await _stored(call, file)
     try:
         async with call.transaction() as tx:
@@ -97,8 +105,7 @@ async def _create(call: Call) -> Response:
     except BaseException:
         await services.files.delete(file_key(call.caller.workspace_id, upload.import_id))
         raise
-    location = f"{call.request.url.path}/{row['id']}"
-    return json(encode(document | render.warned(warnings)), 202, {"Location": location})
+    return json(encode(document | render.warned(warnings)), 202, call.location(row["id"]))
 
 
 async def _stored(call: Call, file: UploadFile) -> Upload:
@@ -134,7 +141,9 @@ async def _cancel(call: Call) -> Response:
 
 
 async def _errors(call: Call) -> Response:
-    """Every failed row, in the order of the file."""
+    """In the order of the file: a page as JSON, or all of them at once for `Accept: text/csv`."""
+    if prefers_csv(call.request.headers.get("accept", "")):
+        return await _errors_file(call)
     asked, cursors = call.query, call.services.cursors
     limit = min(asked.limit, read.MAX_LIMIT)
     async with call.transaction() as tx:
@@ -147,7 +156,40 @@ async def _errors(call: Call) -> Response:
         found = await first_errors(tx, job["id"], limit=limit + 1, after=after)
     rows = found[:limit]
     cursor = cursors.write(bound, [rows[-1]["row"]], rows[-1]["id"]) if len(found) > limit else None
-    return json(render.envelope([_error(row) for row in rows], Page(rows, cursor, ())))
+    cut = [f"limit was cut from {asked.limit} to {limit}"] if asked.limit > limit else []
+    answer = json(render.envelope([_error(row) for row in rows], Page(rows, cursor, cut)))
+    answer.headers["Vary"] = "Accept"
+    return answer
+
+
+async def _errors_file(call: Call) -> Response:
+    paged = sorted(call.query.model_fields_set)
+    if paged:
+        raise Invalid(*(FieldError(name, "unknown_field", "is for pages: CSV has every row") for name in paged))
+    async with call.transaction() as tx:
+        job = await lookup.one(tx, Imports, call.path["id"])
+    return StreamingResponse(_csv(call, job["id"]), media_type="text/csv", headers={"Vary": "Accept"})
+
+
+async def _csv(call: Call, import_id: UUID) -> AsyncIterator[bytes]:
+    """The file, a batch at a time: no connection is held while a slow client reads."""
+    part = BytesIO()
+    writer, after = CsvWriter(part, ERROR_COLUMNS), None
+    while True:
+        async with call.transaction() as tx:
+            rows = await first_errors(tx, import_id, limit=ERRORS_AT_ONCE, after=after)
+        writer.write(_cells(row) for row in rows)
+        yield part.getvalue()
+        if len(rows) < ERRORS_AT_ONCE:
+            return
+        after = rows[-1]["row"], rows[-1]["id"]
+        part.seek(0)
+        part.truncate()
+
+
+def _cells(row: Row) -> list[str | None]:
+    line = None if row["line"] is None else str(row["line"])
+    return [str(row["row"]), line, *(guard(row[name]) for name in ("field", "code", "message"))]
 
 
 async def _document(tx: Transaction, row: Row) -> dict[str, Any]:
@@ -156,4 +198,4 @@ async def _document(tx: Transaction, row: Row) -> dict[str, Any]:
 
 
 def _error(row: Row) -> dict[str, Any]:
-    return {name: row[name] for name in ("row", "line", "field", "code", "message")}
+    return {name: row[name] for name in ERROR_COLUMNS}

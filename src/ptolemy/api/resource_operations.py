@@ -115,7 +115,7 @@ class _Handlers:
     async def create(self, call: Call) -> Response:
         async with call.transaction() as tx:
             row = await write.create(tx, self._resource, call.sent())
-        return json(render.record(self._kind, row), 201, {"Location": f"{call.request.url.path}/{row['id']}"})
+        return json(render.record(self._kind, row), 201, call.location(row["id"]))
 
     async def patch(self, call: Call) -> Response:
         async with call.transaction() as tx:
@@ -129,6 +129,8 @@ class _Handlers:
 
     async def delete(self, call: Call) -> Response:
         key, asked = call.path["id"], call.query
+        if asked.cascade and not asked.hard:
+            raise Invalid(FieldError("cascade", "requires_hard", "is for hard deletes: add hard=true, or leave it out"))
         async with call.transaction() as tx:
             if asked.hard or not self._resource.lifecycle.archive:
                 await lifecycle.hard_delete(tx, self._resource, key, cascade=asked.cascade)

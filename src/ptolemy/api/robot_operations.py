@@ -104,7 +104,7 @@ async def listing(call: Call) -> Response:
 async def create(call: Call) -> Response:
     async with call.transaction() as tx:
         row = await robots.create_robot(tx, call.body.name, call.body.role)
-    return json(encode(shown(row)), 201, {"Location": f"{call.request.url.path}/{row['user_id']}"})
+    return json(encode(shown(row)), 201, call.location(row["user_id"]))
 
 
 async def get(call: Call) -> Response:
@@ -127,7 +127,7 @@ async def create_token(call: Call) -> Response:
     expires_at = _instant(call.body.expires_at)
     async with call.transaction() as tx:
         secret, row = await tokens.issue_token(tx, _robot_id(call), name=call.body.name, expires_at=expires_at)
-    headers = {"Location": f"{call.request.url.path}/{row['id']}", "Cache-Control": "no-store"}
+    headers = {**call.location(row["id"]), "Cache-Control": "no-store"}
     return json(encode({**shown_token(row), "token": secret}), 201, headers)
 
 

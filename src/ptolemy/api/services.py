@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -29,6 +30,11 @@ class Services:
     public_url: str | None
     max_upload_bytes: int
     passwords: Passwords
+
+    @property
+    def public_path(self) -> str:
+        """What stands in front of every path where a proxy serves the product below a path of its own."""
+        return urlsplit(self.public_url).path.rstrip("/") if self.public_url else ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,10 @@ class Call:
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return self.services.database.transaction(self.caller)
+
+    def location(self, key: object) -> dict[str, str]:
+        """The header that leads to what was just made in the collection that the request names."""
+        return {"Location": f"{self.services.public_path}{self.request.url.path}/{key}"}
 
     def sent(self) -> dict[str, Any]:
         """What the body says, without what it leaves out."""

@@ -91,7 +91,7 @@ async def create(call: Call) -> Response:
         row = await workspaces.create_workspace(
             tx, call.body.slug, call.body.name, creator=call.signed_in.user_id, seed=seed
         )
-    return json(encode(shown(row, "admin")), 201, {"Location": f"/v1/workspaces/{row['id']}"})
+    return json(encode(shown(row, "admin")), 201, call.location(row["id"]))
 
 
 async def get(call: Call) -> Response:
