@@ -110,7 +110,7 @@ def serving(folder: Path) -> Iterator[Server]:
     folder.chmod(0o711)  # as root, PostgreSQL runs as another user and has to get through
     program = str(Path(sys.executable).with_name("ptolemy"))
     data, port = ("--data-dir", str(folder / "data")), 8987
-    environment = {**os.environ, "PTOLEMY_LOG_LEVEL": "warning"}
+    environment = {**os.environ, "PTOLEMY_LOG_LEVEL": "warning", "PTOLEMY_MAX_UPLOAD": "1GB"}
 
     def command(*arguments: str, said: str = "") -> str:
         return subprocess.run(

@@ -74,7 +74,7 @@ async def open_desk(database_url: str) -> AsyncIterator[Desk]:
         await tx.run(
             Sql.of(
                 "insert into series (workspace_id, id, identifier, kind)"
-                " select ?, * from unnest(?::uuid[], ?::text[], ?::text[])",
+                " select ?, * from unnest(?::uuid[], ?::text[], ?::text[]) returning id",
                 workspace,
                 [close, uuid4()],
                 ["close", "ohlcv"],
@@ -85,7 +85,7 @@ async def open_desk(database_url: str) -> AsyncIterator[Desk]:
             Sql.of(
                 "insert into instruments (workspace_id, id, identifier, name, type_id, field_values, archived_at)"
                 " select ?, i, n, n, ?, '{}', case when n = 'gone' then now() end"
-                " from unnest(?::uuid[], ?::text[]) t (i, n)",
+                " from unnest(?::uuid[], ?::text[]) t (i, n) returning id",
                 workspace,
                 kind,
                 [bhp, rio, uuid4()],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from ptolemy.catalogue import EXPORTED
 from ptolemy.database.pool import Database
@@ -92,11 +92,13 @@ class ExportHandler:
         resource = EXPORTED[row["resource_type"]]
         with ExitStack() as stack:
             stack.enter_context(room_for("the server's temporary directory has no room for the export"))
-            file = stack.enter_context(path.open("wb"))
-            out = stack.enter_context(gzip.deflate(file)) if row["compression"] else file
+            file = _Hashed(stack.enter_context(path.open("wb")))
+            out = (
+                stack.enter_context(gzip.deflate(cast(BinaryIO, file))) if row["compression"] else cast(BinaryIO, file)
+            )
             async with self._database.snapshot(caller) as tx:
                 number = await _write_rows(job, tx, resource, row, out)
-        return Written(number, *await asyncio.to_thread(_measured, path))
+        return Written(number, file.size, file.sha256.hexdigest())
 
     async def _keep(self, job: Job, written: Written, path: Path) -> None:
         # A worker that comes late would leave a file that nobody removes.
@@ -170,6 +172,17 @@ async def _wanted(tx: Transaction, resource: Resource, row: Row) -> Sql:
     return every(conditions)
 
 
-def _measured(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+class _Hashed:
+    """A file that is hashed as it is written, so that it needn't be read again."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.size, self.sha256 = file, 0, hashlib.sha256()
+
+    def write(self, content: bytes | memoryview) -> int:
+        self.sha256.update(content)
+        written = self._file.write(content)
+        self.size += written
+        return written
+
+    def flush(self) -> None:
+        self._file.flush()

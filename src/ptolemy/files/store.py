@@ -9,7 +9,7 @@ import re
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Protocol
 
@@ -32,7 +32,8 @@ class FileStore(Protocol):
     async def put(self, key: str, source: Path | BinaryIO) -> int:
         """Keeps a copy of the source and answers its size in bytes; on any error the key stays as it was.
 
-        An open file is read from where it stands to its end.
+        An open file is read from where it stands to its end; one at a path must not be changed afterwards, since it may
+        be kept itself.
         """
 
     def path(self, key: str) -> Path:
@@ -83,11 +84,9 @@ def _put(path: Path, source: Path | BinaryIO) -> int:
     # In the same directory: a rename is atomic within one file system only.
     new = path.with_name(f"{_NEW}{secrets.token_hex(8)}")
     try:
-        with new.open("xb") as target:
-            _copy(source, target)
-            target.flush()
-            os.fsync(target.fileno())
-            size = target.tell()
+        if not isinstance(source, Path) or not _linked(source, new):
+            _copy(source, new)
+        size = _synced(new)
         new.replace(path)
     except BaseException:
         new.unlink(missing_ok=True)
@@ -96,12 +95,26 @@ def _put(path: Path, source: Path | BinaryIO) -> int:
     return size
 
 
-def _copy(source: Path | BinaryIO, target: BinaryIO) -> None:
-    if not isinstance(source, Path):
-        shutil.copyfileobj(source, target, _BLOCK)
-        return
-    with source.open("rb") as file:
-        shutil.copyfileobj(file, target, _BLOCK)
+def _linked(source: Path, new: Path) -> bool:
+    """Within one file system a finished file needs no copy."""
+    try:
+        new.hardlink_to(source)
+    except OSError:
+        return False
+    return True
+
+
+def _copy(source: Path | BinaryIO, new: Path) -> None:
+    with ExitStack() as stack:
+        file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+        shutil.copyfileobj(file, stack.enter_context(new.open("xb")), _BLOCK)
+
+
+def _synced(file: Path) -> int:
+    """Its size, once it is on the disk."""
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
+        return os.fstat(written.fileno()).st_size
 
 
 def _fsync_directory(directory: Path) -> None:
