@@ -12,7 +12,8 @@ from starlette.responses import Response
 from ptolemy.api.answers import json
 from ptolemy.api.services import Call
 from ptolemy.database.transaction import Row
-from ptolemy.engine.read import MAX_LIMIT
+from ptolemy.engine.read import cut_limit
+from ptolemy.engine.render import warned
 from ptolemy.engine.schemas import Body
 from ptolemy.kernel.json import encode
 
@@ -29,7 +30,8 @@ async def page(
     show: Callable[[Row], Mapping[str, Any]],
 ) -> Response:
     """The page that the query asks for; `fetch(after, limit)` answers the rows, `listed` names the list."""
-    cursors, limit = call.services.cursors, min(call.query.limit, MAX_LIMIT)
+    cursors = call.services.cursors
+    limit, warnings = cut_limit(call.query.limit)
     asked = [listed, str(call.caller.workspace_id), str(call.signed_in.user_id), sorted(call.path.items())]
     after = cursors.read(asked, call.query.after)[1] if call.query.after is not None else None
     rows = await fetch(after, limit + 1)
@@ -39,6 +41,4 @@ async def page(
         "data": [show(row) for row in shown],
         "meta": {"next_cursor": cursor, "has_more": cursor is not None},
     }
-    if call.query.limit > MAX_LIMIT:
-        answer["warnings"] = [f"limit was cut from {call.query.limit} to {MAX_LIMIT}"]
-    return json(encode(answer))
+    return json(encode(answer | warned(warnings)))

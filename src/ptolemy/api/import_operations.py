@@ -145,7 +145,7 @@ async def _errors(call: Call) -> Response:
     if prefers_csv(call.request.headers.get("accept", "")):
         return await _errors_file(call)
     asked, cursors = call.query, call.services.cursors
-    limit = min(asked.limit, read.MAX_LIMIT)
+    limit, cut = read.cut_limit(asked.limit)
     async with call.transaction() as tx:
         job = await lookup.one(tx, Imports, call.path["id"])
         bound = [str(tx.workspace_id), "import_errors", str(job["id"])]
@@ -156,7 +156,6 @@ async def _errors(call: Call) -> Response:
         found = await first_errors(tx, job["id"], limit=limit + 1, after=after)
     rows = found[:limit]
     cursor = cursors.write(bound, [rows[-1]["row"]], rows[-1]["id"]) if len(found) > limit else None
-    cut = [f"limit was cut from {asked.limit} to {limit}"] if asked.limit > limit else []
     answer = json(render.envelope([_error(row) for row in rows], Page(rows, cursor, cut)))
     answer.headers["Vary"] = "Accept"
     return answer

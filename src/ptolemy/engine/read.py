@@ -43,7 +43,7 @@ class Page:
 
 async def page(tx: Transaction, resource: type[Resource], query: Query, cursors: Cursors) -> Page:
     """A page of records, in a total order: ties are broken by id, nulls come last."""
-    limit, warnings = _limit(query)
+    limit, warnings = cut_limit(query.limit)
     order = _order(resource, query.sort)
     asked = _asked(tx, resource, query)
     wanted, more_warnings = await _wanted(tx, resource, query)
@@ -75,10 +75,11 @@ async def count(tx: Transaction, resource: type[Resource], query: Query) -> tupl
     return int(number), warnings
 
 
-def _limit(query: Query) -> tuple[int, list[str]]:
-    if query.limit > MAX_LIMIT:
-        return MAX_LIMIT, [f"limit was cut from {query.limit} to {MAX_LIMIT}"]
-    return query.limit, []
+def cut_limit(asked: int) -> tuple[int, list[str]]:
+    """How many records a page may have, and the warning where more were asked for."""
+    if asked > MAX_LIMIT:
+        return MAX_LIMIT, [f"limit was cut from {asked} to {MAX_LIMIT}"]
+    return asked, []
 
 
 def _order(resource: type[Resource], sort: Sequence[tuple[str, Direction]]) -> list[tuple[Field[Any], Direction]]:
