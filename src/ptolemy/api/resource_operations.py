@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,6 +21,8 @@ from ptolemy.kernel.problems import FieldError, Invalid
 
 WORKSPACE = "/v1/workspaces/{workspace}"
 
+Answers = Mapping[int, type[BaseModel] | None]
+
 
 class DeleteQuery(Body):
     hard: bool = False
@@ -27,47 +31,43 @@ class DeleteQuery(Body):
 
 def resource_operations(resource: Resource) -> list[Operation]:
     """List, create, filter, count, get, patch, delete and, where it archives, restore."""
-    models, of = schemas(type(resource)), _Handlers(resource)
-    one_called, many, role = resource.a_called, resource.collection.replace("-", " "), resource.write_role
-    base = f"{WORKSPACE}/{resource.collection}"
+    return [*read_operations(resource), *_write_operations(resource)]
 
-    def operation(
-        method: str, path: str, handler: Handler, summary: str, answers: dict[int, type[BaseModel] | None], **more: Any
-    ) -> Operation:
-        more = {"access": role, **more}
-        return Operation(method, f"{base}{path}", handler, summary, resource.collection, answers=answers, **more)
 
-    one: dict[int, type[BaseModel] | None] = {200: models.record}
+def read_operations(resource: Resource) -> list[Operation]:
+    """List, filter, count and get: all that a resource has whose records are written elsewhere."""
+    models, of, many = schemas(type(resource)), _Handlers(resource), resource.collection.replace("-", " ")
+    one: Answers = {200: models.record}
+    operation = partial(_operation, resource, access="viewer")
+    return [
+        operation("GET", "", of.list, f"List {many}", {200: models.page}, query=models.query),
+        operation("POST", "/filter", of.filter, f"Filter {many}", {200: models.page}, body=models.filter),
+        operation("POST", "/count", of.count, f"Count {many}", {200: Count}, body=models.count),
+        operation("GET", "/{id}", of.get, f"Get {resource.a_called}", one, find=of.find),
+    ]
+
+
+def _write_operations(resource: Resource) -> list[Operation]:
+    models, of, called = schemas(type(resource)), _Handlers(resource), resource.a_called
+    one: Answers = {200: models.record}
+    operation = partial(_operation, resource, access=resource.write_role, problems=(409,))
     operations = [
-        operation("GET", "", of.list, f"List {many}", {200: models.page}, access="viewer", query=models.query),
+        operation("POST", "", of.create, f"Create {called}", {201: models.record}, body=models.create),
+        operation("PATCH", "/{id}", of.patch, f"Change {called}", one, body=models.patch, find=of.find),
         operation(
-            "POST", "", of.create, f"Create {one_called}", {201: models.record}, body=models.create, problems=(409,)
-        ),
-        operation(
-            "POST", "/filter", of.filter, f"Filter {many}", {200: models.page}, access="viewer", body=models.filter
-        ),
-        operation("POST", "/count", of.count, f"Count {many}", {200: Count}, access="viewer", body=models.count),
-        operation("GET", "/{id}", of.get, f"Get {one_called}", one, access="viewer", find=of.find),
-        operation(
-            "PATCH", "/{id}", of.patch, f"Change {one_called}", one, body=models.patch, problems=(409,), find=of.find
-        ),
-        operation(
-            "DELETE",
-            "/{id}",
-            of.delete,
-            f"Archive or delete {one_called}",
-            {204: None},
-            query=DeleteQuery,
-            problems=(409,),
-            find=of.find,
+            "DELETE", "/{id}", of.delete, f"Archive or delete {called}", {204: None}, query=DeleteQuery, find=of.find
         ),
     ]
     if resource.lifecycle.archive:
-        restore = operation(
-            "POST", "/{id}/restore", of.restore, f"Restore {one_called}", one, problems=(409,), find=of.find
-        )
-        operations.append(restore)
+        operations.append(operation("POST", "/{id}/restore", of.restore, f"Restore {called}", one, find=of.find))
     return operations
+
+
+def _operation(
+    resource: Resource, method: str, path: str, handler: Handler, summary: str, answers: Answers, **more: Any
+) -> Operation:
+    base = f"{WORKSPACE}/{resource.collection}"
+    return Operation(method, f"{base}{path}", handler, summary, resource.collection, answers=answers, **more)
 
 
 class _Handlers:
