@@ -15,7 +15,7 @@ from ptolemy.api.services import Call
 from ptolemy.engine import lifecycle, lookup, read, render, write
 from ptolemy.engine.read import Query
 from ptolemy.engine.resource import Resource
-from ptolemy.engine.schemas import Body, Count, schemas
+from ptolemy.engine.schemas import Body, Count, Schemas, schemas
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import FieldError, Invalid
 
@@ -31,12 +31,17 @@ class DeleteQuery(Body):
 
 def resource_operations(resource: Resource) -> list[Operation]:
     """List, create, filter, count, get, patch, delete and, where it archives, restore."""
-    return [*read_operations(resource), *_write_operations(resource)]
+    models = schemas(type(resource))
+    return [*_reading(resource, models), *_writing(resource, models)]
 
 
 def read_operations(resource: Resource) -> list[Operation]:
     """List, filter, count and get: all that a resource has whose records are written elsewhere."""
-    models, of, many = schemas(type(resource)), _Handlers(resource), resource.collection.replace("-", " ")
+    return _reading(resource, schemas(type(resource)))
+
+
+def _reading(resource: Resource, models: Schemas) -> list[Operation]:
+    of, many = _Handlers(resource), resource.collection.replace("-", " ")
     one: Answers = {200: models.record}
     operation = partial(_operation, resource, access="viewer")
     return [
@@ -47,8 +52,8 @@ def read_operations(resource: Resource) -> list[Operation]:
     ]
 
 
-def _write_operations(resource: Resource) -> list[Operation]:
-    models, of, called = schemas(type(resource)), _Handlers(resource), resource.a_called
+def _writing(resource: Resource, models: Schemas) -> list[Operation]:
+    of, called = _Handlers(resource), resource.a_called
     one: Answers = {200: models.record}
     operation = partial(_operation, resource, access=resource.write_role, problems=(409,))
     operations = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
@@ -54,7 +53,6 @@ class Schemas:
     """Query parameters of the list."""
 
 
-@cache
 def schemas(resource: type[Resource]) -> Schemas:
     title = "".join(word.capitalize() for word in resource.singular.split("_"))
     record = _model(title, _shown(resource), doc=resource.__doc__)
