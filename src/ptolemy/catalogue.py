@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.resource import Resource
+from ptolemy.resources.instrument_tag_assignments import InstrumentTagAssignments
+from ptolemy.resources.instrument_tags import InstrumentTags
 from ptolemy.resources.instruments import Instruments
 from ptolemy.resources.market_listing_suspensions import MarketListingSuspensions
 from ptolemy.resources.market_listings import MarketListings, MarketListingStatuses, seed_statuses
@@ -23,6 +25,8 @@ RESOURCES: tuple[Resource, ...] = (
     TimeSeriesTypeFields(),
     LISTING_STATUSES,
     Instruments(),
+    InstrumentTags(),
+    InstrumentTagAssignments(),
     Markets(),
     MarketListings(),
     MarketListingSuspensions(),
@@ -40,10 +44,12 @@ async def seed(tx: Transaction) -> None:
 
 
 def _link(resources: tuple[Resource, ...]) -> None:
-    """Tells each resource which references point at it."""
+    """Tells each resource which references point at it, and each set of links where they lie."""
     for resource in resources:
         for reference in resource.references():
             reference.target.dependents.append((resource, reference))
+        for of in resource.links():
+            of.bind(type(resource), resources)
 
 
 _link(RESOURCES)

@@ -12,7 +12,7 @@ from tests.product import Workspace, answered
 
 
 def fill(workspace: Workspace) -> None:
-    """Records of all six types, awkward ones among them: archived parents, formulas, unicode, odd numbers."""
+    """Records of all types, awkward ones among them: archived parents, formulas, unicode, odd numbers."""
     workspace.equity()
     workspace.create(
         "markets", identifier="xasx", name="ASX", type_id="exchange", timezone="Australia/Sydney", mic="XASX"
@@ -26,6 +26,15 @@ def fill(workspace: Workspace) -> None:
         ("gone", "", {"sector": ""}),
     ):
         workspace.create("instruments", identifier=identifier, name=name, type_id="equity", field_values=values)
+    workspace.create("instrument-tags", identifier="au", name="=Australia")
+    workspace.create("instrument-tags", identifier="日本", parent_id="au")
+    workspace.create("instrument-tags", identifier="equity")
+    # Now a parent is younger than its child, and comes after it in a file.
+    answered(workspace.robot.patch("/instrument-tags/au", json={"parent_id": "equity"}), 200)
+    workspace.create("instrument-tags", identifier="old")
+    for tag in ("equity.au.日本", "old"):
+        workspace.create("instrument-tag-assignments", instrument_id="bhp.ax", tag_id=tag)
+    workspace.robot.delete("/instrument-tags/old")
     for instrument in ("bhp.ax", "gone"):
         listing = workspace.create(
             "market-listings", instrument_id=instrument, market_id="xasx", status_id="active", lot_size="1.00"

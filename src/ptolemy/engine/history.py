@@ -42,7 +42,7 @@ def _entry(resource: Resource, change: Change) -> log.Entry:
         event_type=f"{resource.singular}.{change.verb}",
         resource_type=resource.singular,
         resource_id=row["id"],
-        resource_identifier=row.get("identifier"),
+        resource_identifier=row[resource.named_by] if resource.named_by else None,
         changes=_difference(resource, change.old, change.new),
     )
 

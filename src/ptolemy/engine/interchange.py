@@ -84,7 +84,7 @@ def column_name(column: Column) -> str:
 
 
 def _names(reference: Reference) -> Iterable[Name]:
-    if "identifier" in reference.target.fields:
+    if reference.target.named_by:
         return [Name(reference.token, (reference,))]
     return [Name(key.token, (reference, key)) for key in reference.target.natural_key()]
 

@@ -22,6 +22,7 @@ _AT_ONCE = 10_000
 
 async def archive(tx: Transaction, resource: Resource, key: str) -> None:
     """Hides the record and keeps all of it; archiving an archived one changes nothing."""
+    await resource.one_at_a_time(tx)
     row = await lookup.one(tx, type(resource), key, lock="for no key update")
     if row["archived_at"] is not None:
         return
@@ -47,6 +48,7 @@ async def hard_delete(tx: Transaction, resource: Resource, key: str, *, cascade:
         raise BadRequest("hard_delete_unsupported", f"{resource.a_called} can only be archived: leave out hard=true")
     if cascade and not resource.lifecycle.cascade:
         raise BadRequest("cascade_unsupported", f"cascade=true is not offered for {resource.a_called}")
+    await resource.one_at_a_time(tx)
     row = await lookup.one(tx, type(resource), key, lock="for update")
     if not cascade and (blocking := await _blocking(tx, resource, row)):
         counts = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in blocking.items())
@@ -56,7 +58,7 @@ async def hard_delete(tx: Transaction, resource: Resource, key: str, *, cascade:
             more={"dependents": blocking},
         )
     try:
-        await _delete(tx, resource, [row])
+        await remove(tx, resource, [row])
     except asyncpg.ForeignKeyViolationError as error:
         raise constraints.explained(resource, error) from None
 
@@ -87,8 +89,10 @@ def _halves(child: Resource, reference: Reference) -> Sequence[str]:
     return ("",) if reference.enforced else (" and archived_at is null", " and archived_at is not null")
 
 
-async def _delete(tx: Transaction, resource: Resource, rows: Sequence[Row]) -> None:
-    """Children first, so that each record has its event and leaves its count."""
+async def remove(tx: Transaction, resource: Resource, rows: Sequence[Row]) -> None:
+    """Removes locked rows, and first their children, so that each has its event and leaves its count."""
+    if not rows:
+        return
     ids = [row["id"] for row in rows]
     for child, reference in resource.dependents:
         if child.by_the_million:
@@ -100,8 +104,7 @@ async def _delete(tx: Transaction, resource: Resource, rows: Sequence[Row]) -> N
                 tx.workspace_id,
                 ids,
             )
-            if children := await tx.rows(statement):
-                await _delete(tx, child, children)
+            await remove(tx, child, await tx.rows(statement))
     await tx.run(Sql.of(f"delete from {resource.table} where workspace_id = ? and id = any(?)", tx.workspace_id, ids))
     await history.record(tx, resource, [Change("deleted", row, None) for row in rows])
 

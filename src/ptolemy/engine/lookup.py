@@ -27,10 +27,12 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 async def one(tx: Transaction, resource: type[Resource], key: str, *, lock: Lock = "") -> Row:
     """The record named by `key`; an identifier names the active one, else the one archived last."""
+    picked = resource.selected(resource.table)
     for condition in _ways(resource, key) * _LOOKS:
         wanted = every([Sql.of("workspace_id = ?", tx.workspace_id), condition])
         newest = " order by archived_at desc limit 1" if condition.text.endswith("not null") else ""
-        if row := await tx.row(Sql(f"select * from {resource.table} where {wanted.text}{newest} {lock}", wanted.args)):
+        statement = f"select {picked} from {resource.table} where {wanted.text}{newest} {lock}"
+        if row := await tx.row(Sql(statement, wanted.args)):
             return row
     raise NotFound("not_found", f"no {resource.called} {key!r} here")
 
@@ -39,28 +41,30 @@ def _ways(resource: type[Resource], key: str) -> list[Sql]:
     """The conditions to try in turn: each has its own index."""
     if record := as_uuid(key):
         return [Sql.of("id = ?", record)]
-    if "identifier" not in resource.fields or "\0" in key:
+    if resource.named_by is None or "\0" in key:
         return []
+    named = Sql.of(f"{resource.named_by} = ?", resource.named(key))
     if not resource.lifecycle.archive:
-        return [Sql.of("identifier = ?", key)]
-    return [Sql.of(f"identifier = ? and archived_at is {state}", key) for state in ("null", "not null")]
+        return [named]
+    return [Sql(f"{named.text} and archived_at is {state}", named.args) for state in ("null", "not null")]
 
 
 async def ids(tx: Transaction, target: type[Resource], keys: Collection[str]) -> dict[str, UUID]:
     """The ids that keys name, by key; a UUID names itself, whether or not there is such a record."""
     named = {key: record for key in keys if (record := as_uuid(key))}
     # PostgreSQL takes no NUL in text, so no record is named with one.
-    missing = [key for key in keys if key not in named and "\0" not in key] if "identifier" in target.fields else []
-    if not missing:
+    missing = {target.named(key): key for key in keys if key not in named and "\0" not in key}
+    column = target.named_by
+    if not missing or column is None:
         return named
-    order = "identifier, archived_at desc nulls first" if target.lifecycle.archive else "identifier"
+    order = f"{column}, archived_at desc nulls first" if target.lifecycle.archive else column
     statement = Sql.of(
-        f"select distinct on (identifier) identifier, id from {target.table}"
-        f" where workspace_id = ? and identifier = any(?) order by {order}",
+        f"select distinct on ({column}) {column}, id from {target.table}"
+        f" where workspace_id = ? and {column} = any(?) order by {order}",
         tx.workspace_id,
-        missing,
+        list(missing),
     )
-    return named | {row["identifier"]: row["id"] for row in await tx.rows(statement)}
+    return named | {missing[row[column]]: row["id"] for row in await tx.rows(statement)}
 
 
 async def parents(
@@ -85,12 +89,13 @@ async def _named(tx: Transaction, target: type[Resource], names: Collection[str]
     found: dict[Key, Row] = {}
     if ids:
         found |= {str(row["id"]): row for row in await _held(tx, target, Sql.of("id = any(?)", ids))}
-    missing = [name for name in names if not as_uuid(name)] if "identifier" in target.fields else []
+    column = target.named_by
+    missing = [name for name in names if not as_uuid(name)] if column else []
     for state in ("null", "not null") * _LOOKS if target.lifecycle.archive else ("",):
-        if missing:
+        if missing and column:
             archived = f" and archived_at is {state}" if state else ""
-            rows = await _held(tx, target, Sql.of(f"identifier = any(?){archived}", missing))
-            found |= {row["identifier"]: row for row in _active_last(target, rows)}
+            rows = await _held(tx, target, Sql.of(f"{column} = any(?){archived}", missing))
+            found |= {row[column]: row for row in _active_last(target, rows)}
             missing = [name for name in missing if name not in found]
     return found
 

@@ -55,7 +55,9 @@ async def page(tx: Transaction, resource: type[Resource], query: Query, cursors:
         for key, direction in order
     )
     statement = Sql(
-        f"select * from {resource.table} where {condition.text} order by {by} limit {limit + 1}", condition.args
+        f"select {resource.selected(resource.table)} from {resource.table}"
+        f" where {condition.text} order by {by} limit {limit + 1}",
+        condition.args,
     )
     rows = await tx.rows(statement)
     cursor = None

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine.fields.computed import Computed
 from ptolemy.engine.fields.field import Field
+from ptolemy.engine.fields.links import Links
 from ptolemy.engine.fields.record_id import RecordId
 from ptolemy.engine.fields.reference import Reference
 from ptolemy.engine.fields.timestamp import Timestamp
 from ptolemy.kernel.actors import Role
+from ptolemy.kernel.identifiers import MAX_IDENTIFIER, identifier_fault
 
 if TYPE_CHECKING:
     from ptolemy.engine.write import Write
@@ -65,7 +68,19 @@ class Resource:
     by_the_million: ClassVar[bool] = False
     """Its records come in bulk: an import or a cascade writes one event for all of them."""
 
+    immutable: ClassVar[bool] = False
+    """Its records never change, so they have no `updated_at`."""
+    one_writer: ClassVar[bool] = False
+    """Its records form a whole that rules speak of, a tree: one transaction at a time may change it."""
+    named_by: ClassVar[str | None] = None
+    """The column that holds the users' own name of a record, where it has one."""
+    longest_key: ClassVar[int] = MAX_IDENTIFIER
+    """The most characters that such a name may have."""
+
     fields: ClassVar[dict[str, Field[Any]]] = {}
+    """What lies in its table, by name."""
+    computed: ClassVar[dict[str, Computed[Any]]] = {}
+    """What answers show besides."""
     table: ClassVar[str]
     called: ClassVar[str]
     """Its name in sentences: `market listing`."""
@@ -76,8 +91,12 @@ class Resource:
 
     def __init_subclass__(cls) -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
-        cls.fields = cls.fields | own
+        computed = {name: value for name, value in own.items() if isinstance(value, Computed)}
+        cls.fields = cls.fields | {name: value for name, value in own.items() if name not in computed}
+        cls.computed = cls.computed | computed
         cls.dependents = []
+        if cls.named_by is None and "identifier" in cls.fields:
+            cls.named_by = "identifier"
         if "collection" in vars(cls):
             cls.table = cls.collection.replace("-", "_")
             cls.called = cls.singular.replace("_", " ")
@@ -88,6 +107,25 @@ class Resource:
         return [field for field in cls.fields.values() if isinstance(field, Reference)]
 
     @classmethod
+    def links(cls) -> list[Links]:
+        return [field for field in cls.computed.values() if isinstance(field, Links)]
+
+    @classmethod
+    def selected(cls, row: str) -> str:
+        """The select list of all that an answer shows, where `row` names the record's row."""
+        return ", ".join([f"{row}.*", *(f"{of.sql(row)} as {name}" for name, of in cls.computed.items())])
+
+    @classmethod
+    def key_fault(cls, key: str) -> str | None:
+        """Why `key` can be no name of a record (reference: identifiers), or None."""
+        return identifier_fault(key)
+
+    @classmethod
+    def named(cls, key: str) -> str:
+        """`key` as `named_by` holds it, where users may write it in other ways too."""
+        return key
+
+    @classmethod
     def natural_key(cls) -> tuple[Reference, ...]:
         """The references that together name a record which has no identifier of its own."""
         for rule in cls.unique:
@@ -95,6 +133,11 @@ class Resource:
             if len(found) == len(rule.fields):
                 return found
         return ()
+
+    async def one_at_a_time(self, tx: Transaction) -> None:
+        """Called before anything is read that is to be changed: a lock taken after the read protects nothing."""
+        if self.one_writer:
+            await tx.lock(self.table)
 
     def items_in(self, row: Row) -> dict[str, int]:
         """What `row` counts for in the plan's quota, by kind."""
@@ -123,10 +166,14 @@ ID.name, CREATED_AT.name, UPDATED_AT.name, ARCHIVED_AT.name = "id", "created_at"
 
 def times(resource: type[Resource]) -> dict[str, Field[Any]]:
     """The instants that every record of a resource carries."""
-    always: dict[str, Field[Any]] = {"created_at": CREATED_AT, "updated_at": UPDATED_AT}
-    return always | ({"archived_at": ARCHIVED_AT} if resource.lifecycle.archive else {})
+    found: dict[str, Field[Any]] = {"created_at": CREATED_AT}
+    if not resource.immutable:
+        found["updated_at"] = UPDATED_AT
+    if resource.lifecycle.archive:
+        found["archived_at"] = ARCHIVED_AT
+    return found
 
 
 def columns(resource: type[Resource]) -> dict[str, Field[Any]]:
     """Everything that an answer shows of a record, in its order."""
-    return {"id": ID, **resource.fields, **times(resource)}
+    return {"id": ID, **resource.fields, **resource.computed, **times(resource)}

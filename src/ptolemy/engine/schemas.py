@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
+from ptolemy.engine.fields import Field as FieldKind
 from ptolemy.engine.filters import Condition
 from ptolemy.engine.read import Archived, Direction
 from ptolemy.engine.resource import Resource, columns
@@ -77,9 +79,7 @@ def schemas(resource: type[Resource]) -> Schemas:
 
 def _created(resource: type[Resource]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for name, of in resource.fields.items():
-        if of.derived:
-            continue
+    for name, of in _sent(resource):
         if of.required:
             fields[name] = (of.annotation, ...) if of.default is None else (of.annotation, Field(default=of.default))
         else:
@@ -90,9 +90,14 @@ def _created(resource: type[Resource]) -> dict[str, Any]:
 def _patched(resource: type[Resource]) -> dict[str, Any]:
     return {
         name: (of.annotation if of.required else of.optional_annotation, Field(default=None))
-        for name, of in resource.fields.items()
-        if not of.derived
+        for name, of in _sent(resource)
     }
+
+
+def _sent(resource: type[Resource]) -> Iterator[tuple[str, FieldKind[Any]]]:
+    for name, of in [*resource.fields.items(), *resource.computed.items()]:
+        if not of.derived:
+            yield name, of
 
 
 def _shown(resource: type[Resource]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def create_table(resource: type[Resource]) -> list[str]:
         f"create table {table} (\n  {body}\n)",
         *(_unique(resource, rule) for rule in resource.unique),
         *(_reference_index(resource, reference) for reference in resource.references()),
-        *([_archived_identifier_index(resource)] if "identifier" in resource.fields else []),
+        *([_archived_name_index(resource)] if resource.named_by and resource.lifecycle.archive else []),
     ]
 
 
@@ -71,7 +71,7 @@ def _reference_index(resource: type[Resource], reference: Reference) -> str:
     return index if reference.enforced else f"{index} where archived_at is not null"
 
 
-def _archived_identifier_index(resource: type[Resource]) -> str:
-    """Finds the record archived last where no active one has the identifier."""
-    columns = "workspace_id, identifier, archived_at"
+def _archived_name_index(resource: type[Resource]) -> str:
+    """Finds the record archived last where no active one has the name."""
+    columns = f"workspace_id, {resource.named_by}, archived_at"
     return f"create index {resource.table}_archived on {resource.table} ({columns}) where archived_at is not null"

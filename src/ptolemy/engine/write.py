@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from ptolemy.database.transaction import Row, Transaction
-from ptolemy.engine import history, lookup, store
+from ptolemy.engine import history, lifecycle, links, lookup, store, trees
 from ptolemy.engine.fields.field import Field
 from ptolemy.engine.fields.reference import Reference
 from ptolemy.engine.resource import Resource
@@ -67,7 +67,7 @@ class Write:
 
 async def create(tx: Transaction, resource: Resource, sent: Mapping[str, Any]) -> Row:
     [row] = await save(tx, resource, [creation(resource, sent)])
-    return row
+    return await _link(tx, resource, row, sent)
 
 
 def creation(resource: Resource, sent: Mapping[str, Any], **imported: Any) -> Write:
@@ -77,19 +77,32 @@ def creation(resource: Resource, sent: Mapping[str, Any], **imported: Any) -> Wr
 
 async def change(tx: Transaction, resource: Resource, key: str, sent: Mapping[str, Any]) -> Row:
     """The changed record; one that stays the same is left alone, without an event."""
+    await resource.one_at_a_time(tx)
     row = await lookup.one(tx, type(resource), key, lock="for no key update")
     if row.get("archived_at") is not None:
         raise Conflict("archived", f"the {resource.called} is archived: restore it first")
     [stored] = await save(tx, resource, [Write("updated", row, loaded(resource, row) | dict(sent), sent)])
-    return stored
+    return await _link(tx, resource, stored, sent)
 
 
 async def restore(tx: Transaction, resource: Resource, key: str) -> Row:
+    await resource.one_at_a_time(tx)
     row = await lookup.one(tx, type(resource), key, lock="for no key update")
     if row["archived_at"] is None:
         raise Conflict("not_archived", f"the {resource.called} is not archived")
     [stored] = await save(tx, resource, [Write("restored", row, loaded(resource, row), {})])
     return stored
+
+
+async def _link(tx: Transaction, resource: Resource, row: Row, sent: Mapping[str, Any]) -> Row:
+    """The record with the links that were sent; each one that comes or goes has its event."""
+    for of in resource.links():
+        if of.name in sent:
+            gone, new = await links.difference(tx, of, row, sent[of.name])
+            await lifecycle.remove(tx, of.link, gone)
+            await save(tx, of.link, [creation(of.link, each) for each in new])
+            row = {**row, of.name: await links.names(tx, of, row)}
+    return row
 
 
 def loaded(resource: Resource, row: Row) -> dict[str, Any]:
@@ -98,6 +111,7 @@ def loaded(resource: Resource, row: Row) -> dict[str, Any]:
 
 async def save(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row]:
     """All of them or none; answers the stored rows in order, or raises the first write's problem."""
+    await resource.one_at_a_time(tx)
     await _prepare(tx, resource, writes)
     for write in writes:
         if write.problem:
@@ -108,14 +122,29 @@ async def save(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> 
         stored.append(row or await store.store(tx, resource, write))
     changed = [(write, row) for write, row in zip(writes, stored, strict=True) if row is not write.old]
     await _follow_up(tx, resource, changed)
+    for of in resource.links():
+        had = [write.old[of.name] if write.old else [] for write in writes]
+        stored = [{**row, of.name: names} for row, names in zip(stored, had, strict=True)]
     return stored
 
 
 async def save_each(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | Problem]:
     """New records, each by itself: the good ones go in, for each other one its problem comes back in its place.
 
-    Records that come by the million have no event each: whoever writes them tells of all of them at once.
+    Records that come by the million have no event each: whoever writes them tells of all of them at once. Those of a
+    tree go in one by one, parents first.
     """
+    reference = trees.own_reference(type(resource))
+    if reference is None:
+        return await _save_together(tx, resource, writes)
+    answers = {}
+    for write in trees.parents_first(type(resource), reference, writes):
+        [answers[id(write)]] = await _save_together(tx, resource, [write])
+    return [answers[id(write)] for write in writes]
+
+
+async def _save_together(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | Problem]:
+    await resource.one_at_a_time(tx)
     await _prepare(tx, resource, writes)
     good = [write for write in writes if not write.problem]
     outcomes = iter(await store.insert_each(tx, resource, good))

@@ -102,7 +102,7 @@ def _select(interchange: Interchange, wanted: Sql) -> Sql:
                 f"left join {reference.target.table} {alias}"
                 f" on {alias}.workspace_id = t.workspace_id and {alias}.id = {inner}.{reference.name}"
             )
-        picked.append(f"{alias}.identifier as named_{name(each.column)}")
+        picked.append(f"{alias}.{each.path[-1].target.named_by} as named_{name(each.column)}")
     return Sql(
         f"select {', '.join(picked)}"
         f" from (select * from {interchange.resource.table} where {wanted.text}) t"

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Transaction
-from ptolemy.engine import write
+from ptolemy.engine import trees, write
 from ptolemy.engine.resource import Resource
 from ptolemy.formats.rows import FileRow
 from ptolemy.imports.progress import Outcome
@@ -22,6 +22,7 @@ from ptolemy.kernel.problems import Invalid, Problem
 B = TypeVar("B")
 
 _AT_ONCE = 500
+_TREE = 1_000_000
 
 
 class Pipeline(Protocol[B]):
@@ -44,7 +45,9 @@ class RowPipeline:
         self._reader = RowReader(resource, cells=cells)
 
     def batches(self) -> Iterator[Sequence[FileRow]]:
-        while batch := list(islice(self._rows, _AT_ONCE)):
+        # A child may stand before its parent in the file, so a tree is taken whole.
+        at_once = _TREE if trees.own_reference(type(self._resource)) else _AT_ONCE
+        while batch := list(islice(self._rows, at_once)):
             yield batch
 
     def rows_in(self, batch: Sequence[FileRow]) -> int:

@@ -12,7 +12,6 @@ from ptolemy.engine.resource import ID, Resource, times
 from ptolemy.engine.write import Write, creation
 from ptolemy.formats.csv import unguard
 from ptolemy.formats.rows import FileRow
-from ptolemy.kernel.identifiers import as_uuid, identifier_fault
 from ptolemy.kernel.problems import FieldError
 
 
@@ -63,7 +62,7 @@ class RowReader:
             taken.kept[name] = None if value is None else self._keep[name].accept(value)
         elif isinstance(column, Name):
             if value is not None:
-                taken.beside.setdefault(column.reference.name, {})[column.column] = _identifier(value, self._cells)
+                taken.beside.setdefault(column.reference.name, {})[column.column] = _name(column, value, self._cells)
         elif column is not None and not (self._cells and column is self._interchange.custom):
             if value is not None:
                 taken.sent[name] = self._accepted(column, value)
@@ -100,13 +99,12 @@ class RowReader:
         return column.removeprefix(self._interchange.prefix)
 
 
-def _identifier(value: Any, cells: bool) -> str:
+def _name(column: Name, value: Any, cells: bool) -> str:
     text = unguard(value) if cells else value
     if not isinstance(text, str):
         raise ValueError("must be an identifier")
-    if as_uuid(text) is None and (fault := identifier_fault(text)):
-        raise ValueError(fault)
-    return text
+    # The key of the record that the column names; `accept` is typed as the UUID that it becomes.
+    return str(column.path[-1].accept(text))
 
 
 def _fault(column: Column | None) -> str:

@@ -2,10 +2,12 @@
 
 from ptolemy.engine.fields.boolean import Boolean
 from ptolemy.engine.fields.choice import Choice
+from ptolemy.engine.fields.computed import Computed
 from ptolemy.engine.fields.date import Date
 from ptolemy.engine.fields.field import Field
 from ptolemy.engine.fields.items import Items
 from ptolemy.engine.fields.json import Json
+from ptolemy.engine.fields.links import Links
 from ptolemy.engine.fields.number import Integer, Number
 from ptolemy.engine.fields.record_id import RecordId
 from ptolemy.engine.fields.reference import Reference
@@ -16,6 +18,7 @@ from ptolemy.engine.fields.type_values import TypeValues
 __all__ = [
     "Boolean",
     "Choice",
+    "Computed",
     "Currency",
     "Date",
     "Field",
@@ -24,6 +27,7 @@ __all__ = [
     "Integer",
     "Items",
     "Json",
+    "Links",
     "Mic",
     "Number",
     "RecordId",

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
-from ptolemy.engine.fields.field import SAME, Field
-from ptolemy.kernel.identifiers import MAX_IDENTIFIER, as_uuid, identifier_fault
+from ptolemy.engine.fields.field import SAME, Field, JsonSchema
+from ptolemy.kernel.identifiers import as_uuid
 from ptolemy.kernel.quoting import seen
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Reference(Field[UUID]):
-    """Another record, sent as UUID or identifier; stored and shown as the UUID.
+    """Another record, sent as UUID or identifier; stored and shown as the UUID. No target: the resource itself.
 
     `when_deleted` says what a hard delete of that record does to this one: it goes along, or the delete is refused with
     a count of the dependents. `enforced=False` leaves the foreign key out where it would cost a bulk load more than all
@@ -27,33 +27,43 @@ class Reference(Field[UUID]):
 
     column_type = "uuid"
     fault = "invalid_reference"
-    sent = {"type": "string", "minLength": 1, "maxLength": MAX_IDENTIFIER}
     shown = {"type": "string", "format": "uuid"}
     operators = SAME
 
     def __init__(
         self,
-        target: type[Resource],
+        target: type[Resource] | None,
         *,
         when_deleted: Literal["refuse", "cascade"],
         enforced: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.target, self.when_deleted, self.enforced = target, when_deleted, enforced
+        self.when_deleted, self.enforced = when_deleted, enforced
+        if target is not None:
+            self.target: type[Resource] = target
+
+    def __set_name__(self, owner: type[Resource], name: str) -> None:
+        super().__set_name__(owner, name)
+        if not hasattr(self, "target"):
+            self.target = owner
 
     @property
     def token(self) -> str:
         """Its name in exports and in dotted paths: `instrument_id` is `instrument` there."""
         return self.name.removesuffix("_id")
 
+    @property
+    def sent(self) -> JsonSchema:  # type: ignore[override] # its bound is of the target
+        return {"type": "string", "minLength": 1, "maxLength": self.target.longest_key}
+
     def accept(self, value: Any) -> UUID:
         # A key at first; `resolve` makes it the UUID. Typed as what rules see.
         if not isinstance(value, str):
             raise ValueError(f"must be a UUID or an identifier, got {seen(value)}")
-        if as_uuid(value) is None and (fault := identifier_fault(value)):
+        if as_uuid(value) is None and (fault := self.target.key_fault(value)):
             raise ValueError(f"{fault}, got {seen(value)}")
-        return value  # type: ignore[return-value]
+        return self.target.named(value)  # type: ignore[return-value]
 
     def show(self, stored: Any) -> str:
         return str(stored)
@@ -64,9 +74,15 @@ class Reference(Field[UUID]):
         found = await lookup.parents(tx, self.target, keys, beside)
         for write in writes:
             names = [write.new.get(self.name), write.beside.get(self.name)]
-            asked = [str(name).lower() if as_uuid(str(name)) else name for name in names if name is not None]
+            asked = [self._asked(name) for name in names if name is not None]
             if asked:
                 self._attach(write, asked[0], next((found[name] for name in asked if name in found), None))
+
+    def _asked(self, name: Any) -> lookup.Key:
+        """The key under which `lookup.parents` answers a name."""
+        if isinstance(name, tuple):
+            return name
+        return str(name).lower() if as_uuid(str(name)) else str(name)
 
     def _attach(self, write: Write, key: lookup.Key, parent: Row | None) -> None:
         if parent is None:

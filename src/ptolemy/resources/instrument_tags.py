@@ -1,0 +1,121 @@
+"""Tags form a tree; a tag is named by its path, `#equity.au`: the identifiers from the root, joined by dots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine import history
+from ptolemy.engine.fields import Identifier, Reference, Text
+from ptolemy.engine.history import Change
+from ptolemy.engine.resource import Lifecycle, Resource, Unique
+from ptolemy.engine.write import Write
+from ptolemy.kernel.identifiers import identifier_fault
+from ptolemy.kernel.problems import FieldError, Invalid
+
+MAX_PATH = 600
+"""Characters of a path: what PostgreSQL takes into a key of an index, whatever the script."""
+
+_BELOW = (
+    "with recursive below as ("
+    " select id from instrument_tags where workspace_id = ? and parent_id = ?"
+    " union all"
+    " select child.id from instrument_tags child join below on child.parent_id = below.id where child.workspace_id = ?)"
+)
+
+
+class TagIdentifier(Identifier):
+    """An identifier without dots, which separate the tags of a path."""
+
+    def accept(self, value: Any) -> str:
+        text = super().accept(value)
+        if "." in text:
+            raise ValueError("must have no dot: dots separate the tags of a path")
+        return text
+
+
+class InstrumentTags(Resource):
+    """A label for instruments, in a tree of labels: `#equity.au`."""
+
+    singular = "instrument_tag"
+    collection = "instrument-tags"
+    lifecycle = Lifecycle(archive=True, hard_delete=True)
+    one_writer = True
+    named_by = "path"
+    longest_key = MAX_PATH
+
+    identifier = TagIdentifier(required=True, searched=True)
+    name = Text(searched=True)
+    parent_id = Reference(None, when_deleted="refuse")
+    path = Text(required=True, derived=True, max_length=MAX_PATH)
+
+    unique = [Unique(path)]
+
+    @classmethod
+    def key_fault(cls, key: str) -> str | None:
+        faults = (identifier_fault(part) for part in key.removeprefix("#").split("."))
+        if len(key) > MAX_PATH:
+            return f"must have at most {MAX_PATH} characters"
+        return next((fault for fault in faults if fault), None)
+
+    @classmethod
+    def named(cls, key: str) -> str:
+        """A path, with or without the `#`."""
+        return f"#{key.removeprefix('#')}"
+
+    async def before_write(self, tx: Transaction, writes: Sequence[Write]) -> None:
+        """The path follows from the parent, and no tag is moved below itself."""
+        for write in writes:
+            parent = write.parent(self.parent_id)
+            above = f"{parent['path']}." if parent else "#"
+            write.new["path"] = path = f"{above}{write.new['identifier']}"
+            if len(path) > MAX_PATH:
+                write.refuse_field("identifier", "path_too_long", f"makes a path of over {MAX_PATH} characters")
+            if write.old and parent and await self._is_in(tx, parent, write.old):
+                write.refuse("tag_cycle", "a tag can't be moved below itself", field="parent_id")
+
+    async def after_write(self, tx: Transaction, writes: Sequence[Write]) -> None:
+        """A tag that moves takes its subtree along, the archived tags too."""
+        for write in writes:
+            if write.old and write.changed(self.path):
+                await self._move(tx, write.old, write.new["path"])
+
+    async def archived_along(self, tx: Transaction, row: Row) -> Sequence[Row]:
+        """All active tags below: a tag has a meaning only while its parents have one."""
+        return [each for each in await self._below(tx, row) if each["archived_at"] is None]
+
+    async def _move(self, tx: Transaction, old: Row, path: str) -> None:
+        below = await self._below(tx, old)
+        moved = {each["id"]: path + each["path"][len(old["path"]) :] for each in below}
+        if any(len(each) > MAX_PATH for each in moved.values()):
+            message = f"makes paths below it of over {MAX_PATH} characters"
+            raise Invalid(FieldError("identifier", "path_too_long", message))
+        statement = Sql.of(
+            "update instrument_tags tag set path = new.path, updated_at = now(), recorded_at = now()"
+            " from unnest(?::uuid[], ?::text[]) as new (id, path)"
+            " where tag.workspace_id = ? and tag.id = new.id returning tag.*",
+            list(moved),
+            list(moved.values()),
+            tx.workspace_id,
+        )
+        stored = {each["id"]: each for each in await tx.rows(statement)}
+        await history.record(tx, self, [Change("updated", each, stored[each["id"]]) for each in below])
+
+    async def _below(self, tx: Transaction, row: Row) -> list[Row]:
+        """The tags below, at every depth, in order of their paths: parents come first."""
+        statement = Sql.of(
+            f"{_BELOW} select tag.* from instrument_tags tag"
+            " where tag.workspace_id = ? and tag.id in (select id from below)"
+            " order by tag.path, tag.id for no key update",
+            tx.workspace_id,
+            row["id"],
+            tx.workspace_id,
+            tx.workspace_id,
+        )
+        return await tx.rows(statement)
+
+    async def _is_in(self, tx: Transaction, tag: Row, root: Row) -> bool:
+        """Whether `tag` is `root` or lies below it."""
+        return tag["id"] == root["id"] or tag["id"] in {each["id"] for each in await self._below(tx, root)}
