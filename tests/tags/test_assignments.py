@@ -26,9 +26,7 @@ def put(workspace: Workspace, *tags: str) -> Body:
     return answered(workspace.robot.put("/instruments/bhp/tags", json={"tags": tags}), 200)
 
 
-def test_the_tags_of_an_instrument_are_replaced_as_a_set(
-    tagged: Workspace, events: Callable[..., list[Body]]
-) -> None:
+def test_the_tags_of_an_instrument_are_replaced_as_a_set(tagged: Workspace, events: Callable[..., list[Body]]) -> None:
     mining = answered(tagged.robot.get("/instrument-tags/mining"), 200)["id"]
     assert put(tagged, "equity.au", mining)["tags"] == ["#equity.au", "#mining"]
     assert put(tagged, "#mining", "#equity", "mining")["tags"] == ["#equity", "#mining"]

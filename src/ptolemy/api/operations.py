@@ -32,7 +32,7 @@ class Operation:
     summary: str
     tag: str
     access: Access
-    answers: Mapping[int, type[BaseModel] | None]
+    answers: Mapping[int, Any]
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     problems: tuple[int, ...] = ()

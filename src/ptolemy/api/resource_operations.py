@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from ptolemy.api.answers import json, no_content
 from ptolemy.api.operations import Handler, Operation
 from ptolemy.api.services import Call
-from ptolemy.engine import lifecycle, lookup, read, render, write
+from ptolemy.database.transaction import Transaction
+from ptolemy.engine import includes, lifecycle, lookup, read, render, write
 from ptolemy.engine.read import Query
 from ptolemy.engine.resource import Resource
 from ptolemy.engine.schemas import Body, Count, Schemas, schemas
@@ -21,7 +21,8 @@ from ptolemy.kernel.problems import FieldError, Invalid
 
 WORKSPACE = "/v1/workspaces/{workspace}"
 
-Answers = Mapping[int, type[BaseModel] | None]
+Answers = Mapping[int, Any]
+"""The model of each answer; a union where there are several forms."""
 
 
 class DeleteQuery(Body):
@@ -42,13 +43,13 @@ def read_operations(resource: Resource) -> list[Operation]:
 
 def _reading(resource: Resource, models: Schemas) -> list[Operation]:
     of, many = _Handlers(resource), resource.collection.replace("-", " ")
-    one: Answers = {200: models.record}
+    one: Answers = {200: models.record | models.with_included}
     operation = partial(_operation, resource, access="viewer")
     return [
         operation("GET", "", of.list, f"List {many}", {200: models.page}, query=models.query),
         operation("POST", "/filter", of.filter, f"Filter {many}", {200: models.page}, body=models.filter),
         operation("POST", "/count", of.count, f"Count {many}", {200: Count}, body=models.count),
-        operation("GET", "/{id}", of.get, f"Get {resource.a_called}", one, find=of.find),
+        operation("GET", "/{id}", of.get, f"Get {resource.a_called}", one, query=models.one, find=of.find),
     ]
 
 
@@ -63,6 +64,9 @@ def _writing(resource: Resource, models: Schemas) -> list[Operation]:
             "DELETE", "/{id}", of.delete, f"Archive or delete {called}", {204: None}, query=DeleteQuery, find=of.find
         ),
     ]
+    for name, body in models.links.items():
+        summary = f"Set the {name} of {called}"
+        operations.append(operation("PUT", f"/{{id}}/{name}", of.patch, summary, one, body=body, find=of.find))
     if resource.lifecycle.archive:
         operations.append(operation("POST", "/{id}/restore", of.restore, f"Restore {called}", one, find=of.find))
     return operations
@@ -82,8 +86,7 @@ class _Handlers:
 
     async def list(self, call: Call) -> Response:
         async with call.transaction() as tx:
-            page = await read.page(tx, self._kind, list_query(self._kind, call.query), call.services.cursors)
-        return json(render.listing(self._kind, page))
+            return await self._page(tx, call, list_query(self._kind, call.query), _paths(call.query.include))
 
     async def filter(self, call: Call) -> Response:
         asked = call.body
@@ -96,8 +99,13 @@ class _Handlers:
             after=asked.after,
         )
         async with call.transaction() as tx:
-            page = await read.page(tx, self._kind, query, call.services.cursors)
-        return json(render.listing(self._kind, page))
+            return await self._page(tx, call, query, asked.include)
+
+    async def _page(self, tx: Transaction, call: Call, query: Query, paths: Sequence[str]) -> Response:
+        wanted = includes.parse(self._kind, paths)
+        page = await read.page(tx, self._kind, query, call.services.cursors)
+        found = await includes.included(tx, self._kind, page.rows, wanted) if paths else None
+        return json(render.listing(self._kind, page, found))
 
     async def count(self, call: Call) -> Response:
         asked = call.body
@@ -113,9 +121,12 @@ class _Handlers:
             await lookup.one(tx, self._kind, call.path["id"])
 
     async def get(self, call: Call) -> Response:
+        paths = _paths(call.query.include)
+        wanted = includes.parse(self._kind, paths)
         async with call.transaction() as tx:
             row = await lookup.one(tx, self._kind, call.path["id"])
-        return json(render.record(self._kind, row))
+            found = await includes.included(tx, self._kind, [row], wanted)
+        return json(render.with_included(self._kind, row, found) if paths else render.record(self._kind, row))
 
     async def create(self, call: Call) -> Response:
         async with call.transaction() as tx:
@@ -155,6 +166,10 @@ def list_query(resource: type[Resource], asked: Any) -> Query:
         limit=asked.limit,
         after=asked.after,
     )
+
+
+def _paths(include: str | None) -> Sequence[str]:
+    return [] if include is None else include.split(",")
 
 
 def _equal(resource: type[Resource], asked: Any) -> dict[str, Any]:

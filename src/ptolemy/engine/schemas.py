@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from ptolemy.engine.fields import Field as FieldKind
 from ptolemy.engine.filters import Condition
+from ptolemy.engine.includes import steps
 from ptolemy.engine.read import Archived, Direction
 from ptolemy.engine.resource import Resource, columns
 
@@ -23,6 +24,10 @@ class Body(BaseModel):
 class Meta(BaseModel):
     next_cursor: str | None
     has_more: bool
+
+
+_Included = dict[str, list[dict[str, Any]]]
+"""Records by resource."""
 
 
 class Count(BaseModel):
@@ -48,11 +53,17 @@ class Schemas:
     create: type[BaseModel]
     patch: type[BaseModel]
     record: type[BaseModel]
+    with_included: type[BaseModel]
+    """The record where `include` is given."""
     page: type[BaseModel]
     filter: type[BaseModel]
     count: type[BaseModel]
     query: type[BaseModel]
     """Query parameters of the list."""
+    one: type[BaseModel]
+    """Query parameters of a single record."""
+    links: Mapping[str, type[BaseModel]]
+    """The body that sets links, by their name."""
 
 
 def schemas(resource: type[Resource]) -> Schemas:
@@ -66,14 +77,33 @@ def schemas(resource: type[Resource]) -> Schemas:
     paged: dict[str, Any] = {"limit": (Annotated[int, Field(ge=1)], 50), "after": (str | None, None)}
     chosen: dict[str, Any] = {"filter": (Condition | None, None), **chosen_archived, **shorthands}
     ids = Annotated[str, Field(description="UUIDs or identifiers, joined by commas: just those records")]
+    tokens = ", ".join(steps(resource)) or "none"
+    include = Annotated[
+        str, Field(description=f"What to carry along, joined by commas: {tokens}; dotted up to three deep")
+    ]
+    included: dict[str, Any] = {"include": (include | None, None)}
+    page: dict[str, Any] = {
+        "data": (list[record], ...),  # type: ignore[valid-type] # made at run time
+        "meta": (Meta, ...),
+        "included": (_Included, Field(default={})),
+        "warnings": (list[str], Field(default=[])),
+    }
     return Schemas(
         create=_model(f"{title}Create", _created(resource), Body),
         patch=_model(f"{title}Patch", _patched(resource), Body),
         record=record,
-        page=_model(f"{title}Page", {"data": (list[record], ...), "meta": (Meta, ...), "warnings": (list[str], [])}),  # type: ignore[valid-type]
-        filter=_model(f"{title}Filter", {**chosen, "sort": (list[Sort], []), **paged}, Body),
+        with_included=_model(f"{title}WithIncluded", {"data": (record, ...), "included": (_Included, ...)}),
+        page=_model(f"{title}Page", page),
+        filter=_model(
+            f"{title}Filter", {**chosen, "sort": (list[Sort], []), **paged, "include": (list[str], [])}, Body
+        ),
         count=_model(f"{title}Count", chosen, Body),
-        query=_model(f"{title}Query", {**paged, **archived, "ids": (ids | None, None), **shorthands}, Body),
+        query=_model(f"{title}Query", {**paged, **archived, "ids": (ids | None, None), **included, **shorthands}, Body),
+        one=_model(f"{title}OneQuery", included, Body),
+        links={
+            of.name: _model(f"{title}{of.name.capitalize()}", {of.name: (of.annotation, ...)}, Body)
+            for of in resource.links()
+        },
     )
 
 

@@ -176,9 +176,9 @@ async def _follow_up(
     """What comes after rows are stored; `told` says that each has its event."""
     if not saved:
         return
-    await resource.after_write(tx, [write for write, _ in saved])
     changes = [history.Change(write.verb, write.old, row) for write, row in saved]
     await (history.record if told else history.count)(tx, resource, changes)
+    await resource.after_write(tx, [write for write, _ in saved])
 
 
 def _has_error(write: Write, name: str) -> bool:

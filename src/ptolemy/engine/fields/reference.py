@@ -61,7 +61,9 @@ class Reference(Field[UUID]):
         # A key at first; `resolve` makes it the UUID. Typed as what rules see.
         if not isinstance(value, str):
             raise ValueError(f"must be a UUID or an identifier, got {seen(value)}")
-        if as_uuid(value) is None and (fault := self.target.key_fault(value)):
+        if as_uuid(value):
+            return value  # type: ignore[return-value]
+        if fault := self.target.key_fault(value):
             raise ValueError(f"{fault}, got {seen(value)}")
         return self.target.named(value)  # type: ignore[return-value]
 
