@@ -8,7 +8,8 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from ptolemy.engine.filters import Condition
-from ptolemy.engine.read import Archived, Direction
+from ptolemy.engine.keyset import Direction
+from ptolemy.engine.read import Archived
 from ptolemy.engine.resource import Resource, columns
 
 
