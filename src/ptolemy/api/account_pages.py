@@ -33,10 +33,10 @@ async def page(
     cursors = call.services.cursors
     limit, warnings = cut_limit(call.query.limit)
     asked = [listed, str(call.caller.workspace_id), str(call.signed_in.user_id), sorted(call.path.items())]
-    after = cursors.read(asked, call.query.after)[1] if call.query.after is not None else None
+    after = UUID(cursors.read(asked, call.query.after)[0]) if call.query.after is not None else None
     rows = await fetch(after, limit + 1)
     shown = rows[:limit]
-    cursor = cursors.write(asked, [], shown[-1]["id"]) if len(rows) > limit else None
+    cursor = cursors.write(asked, [str(shown[-1]["id"])]) if len(rows) > limit else None
     answer: dict[str, Any] = {
         "data": [show(row) for row in shown],
         "meta": {"next_cursor": cursor, "has_more": cursor is not None},

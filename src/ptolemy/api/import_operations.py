@@ -151,11 +151,11 @@ async def _errors(call: Call) -> Response:
         bound = [str(tx.workspace_id), "import_errors", str(job["id"])]
         after = None
         if asked.after is not None:
-            [row], last = cursors.read(bound, asked.after)
-            after = (int(row), last)
+            row, last = cursors.read(bound, asked.after)
+            after = (int(row), UUID(last))
         found = await first_errors(tx, job["id"], limit=limit + 1, after=after)
     rows = found[:limit]
-    cursor = cursors.write(bound, [rows[-1]["row"]], rows[-1]["id"]) if len(found) > limit else None
+    cursor = cursors.write(bound, [rows[-1]["row"], str(rows[-1]["id"])]) if len(found) > limit else None
     answer = json(render.envelope([_error(row) for row in rows], Page(rows, cursor, cut)))
     answer.headers["Vary"] = "Accept"
     return answer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -18,19 +17,21 @@ class Cursors:
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
 
-    def write(self, asked: Any, values: Sequence[Any], last: UUID) -> str:
-        """A cursor behind the row with these sort values (as JSON) and this id, for the list that `asked` describes."""
-        return self._signer.sign(msgspec.json.encode([values, str(last)]), bound_to=_digest(asked))
+    def write(self, asked: Any, position: Sequence[Any]) -> str:
+        """A cursor behind the record with these values (as JSON), for the list that `asked` describes."""
+        return self._signer.sign(msgspec.json.encode(position), bound_to=_digest(asked))
 
-    def read(self, asked: Any, cursor: str) -> tuple[list[Any], UUID]:
-        """The sort values and the id that `write` was given; a 400 for a forged cursor or one of another list."""
+    def read(self, asked: Any, cursor: str) -> list[Any]:
+        """The values that `write` was given; a 400 for a forged cursor or one of another list."""
         payload = self._signer.open(cursor, bound_to=_digest(asked))
         if payload is None:
-            raise BadRequest(
-                "invalid_cursor", "after must be the next_cursor that this very list or filter has answered"
-            )
-        values, last = decode_exact(payload)
-        return values, UUID(last)
+            raise invalid_cursor()
+        position: list[Any] = decode_exact(payload)
+        return position
+
+
+def invalid_cursor() -> BadRequest:
+    return BadRequest("invalid_cursor", "after must be the next_cursor that this very list or filter has answered")
 
 
 def _digest(asked: Any) -> bytes:

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ptolemy.database.sql import Sql, every, some
+from ptolemy.database.sql import Sql, every
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
-from ptolemy.engine.cursors import Cursors
-from ptolemy.engine.fields import Field
+from ptolemy.engine.cursors import Cursors, invalid_cursor
 from ptolemy.engine.filters import Condition, compile_filter
-from ptolemy.engine.resource import Resource, columns
+from ptolemy.engine.filters.subjects import ordering_subject, own_subjects
+from ptolemy.engine.keyset import Direction, Key, Segment, order_by, segments
+from ptolemy.engine.resource import Resource
 from ptolemy.kernel.problems import FieldError, Invalid
 
 Archived = Literal["false", "true", "all", "only"]
-Direction = Literal["asc", "desc"]
 
 MAX_LIMIT = 200
 
@@ -42,30 +42,20 @@ class Page:
 
 
 async def page(tx: Transaction, resource: type[Resource], query: Query, cursors: Cursors) -> Page:
-    """A page of records, in a total order: ties are broken by id, nulls come last."""
+    """A page of records, in a total order: ties are broken by the resource's own, nulls come last."""
     limit, warnings = cut_limit(query.limit)
-    order = _order(resource, query.sort)
-    asked = _asked(tx, resource, query)
+    keys, asked = _keys(resource, query.sort), _asked(tx, resource, query)
+    position = None if query.after is None else _position(keys, cursors.read(asked, query.after))
     wanted, more_warnings = await _wanted(tx, resource, query)
-    if query.after is not None:
-        wanted.append(_beyond(order, *cursors.read(asked, query.after)))
-    condition = every(wanted)
-    by = ", ".join(
-        f"{key.name} {direction} nulls last" if not key.required else f"{key.name} {direction}"
-        for key, direction in order
-    )
-    statement = Sql(
-        f"select {resource.selected(resource.table)} from {resource.table}"
-        f" where {condition.text} order by {by} limit {limit + 1}",
-        condition.args,
-    )
-    rows = await tx.rows(statement)
+    rows: list[Row] = []
+    for segment in segments(keys, position):
+        rows += await tx.rows(_statement(resource, segment.within(*wanted), limit + 1 - len(rows)))
+        if len(rows) > limit:
+            break
     cursor = None
     if len(rows) > limit:
         rows = rows[:limit]
-        last = rows[-1]
-        values = [None if last[key.name] is None else key.show(last[key.name]) for key, _ in order[:-1]]
-        cursor = cursors.write(asked, values, last["id"])
+        cursor = cursors.write(asked, [_shown(key, rows[-1]) for key in keys])
     return Page(rows, cursor, [*warnings, *more_warnings])
 
 
@@ -84,18 +74,42 @@ def cut_limit(asked: int) -> tuple[int, list[str]]:
     return asked, []
 
 
-def _order(resource: type[Resource], sort: Sequence[tuple[str, Direction]]) -> list[tuple[Field[Any], Direction]]:
-    known = {name: of for name, of in columns(resource).items() if "lt" in of.operators or "eq" in of.operators}
-    order: list[tuple[Field[Any], Direction]] = []
-    for position, (name, direction) in enumerate(sort):
+def _keys(resource: type[Resource], sort: Sequence[tuple[str, Direction]]) -> list[Key]:
+    known = {name: subject for name, subject in own_subjects(resource).items() if subject.is_sortable}
+    keys: dict[str, Key] = {}
+    for place, (name, direction) in enumerate(sort):
         if name not in known:
             message = f"{name!r} is not one of {', '.join(known)}"
-            raise Invalid(FieldError(f"sort.{position}.field", "unknown_field", message))
-        if name not in (key.name for key, _ in order):
-            order.append((known[name], direction))
-    if "id" in (key.name for key, _ in order):
-        return order[: [key.name for key, _ in order].index("id") + 1]
-    return [*order, (known["id"], "asc")]
+            raise Invalid(FieldError(f"sort.{place}.field", "unknown_field", message))
+        keys.setdefault(name, Key(known[name], direction))
+        if name == "id":
+            return list(keys.values())
+    for column in resource.order:
+        keys.setdefault(column, Key(ordering_subject(resource, column), "asc"))
+    return list(keys.values())
+
+
+def _position(keys: Sequence[Key], values: Sequence[Any]) -> list[Any]:
+    """What a cursor holds, as the driver takes it."""
+    try:
+        pairs = zip(keys, values, strict=True)
+        return [None if value is None else key.subject.field.accept(value) for key, value in pairs]
+    except ValueError:
+        raise invalid_cursor() from None  # the sort means something else by now
+
+
+def _shown(key: Key, row: Row) -> Any:
+    stored = row[key.subject.name]
+    return None if stored is None else key.subject.field.show(stored)
+
+
+def _statement(resource: type[Resource], segment: Segment, count: int) -> Sql:
+    by = order_by(segment, [key.subject.sql for key in segment.keys])
+    return Sql(
+        f"select {resource.selected(resource.table)} from {resource.table}"
+        f" where {segment.where.text} order by {by} limit {count}",
+        segment.where.args,
+    )
 
 
 def _asked(tx: Transaction, resource: type[Resource], query: Query) -> list[Any]:
@@ -127,24 +141,3 @@ def _archived(query: Query, *, mentioned: bool) -> list[Sql]:
     if query.archived == "only":
         return [Sql("archived_at is not null")]
     return [Sql("archived_at is null")] if query.archived == "false" and not mentioned else []
-
-
-def _beyond(order: Sequence[tuple[Field[Any], Direction]], values: Sequence[Any], last: Any) -> Sql:
-    """Behind a row, in this order: one alternative for each key that may differ first."""
-    position = [
-        *(None if value is None else key.accept(value) for (key, _), value in zip(order, values, strict=False)),
-        last,
-    ]
-    alternatives, equal = [], list[Sql]()
-    for (key, direction), value in zip(order, position, strict=True):
-        if further := _further(key, direction, value):
-            alternatives.append(every([*equal, further]))
-        equal.append(Sql(f"{key.name} is null") if value is None else Sql.of(f"{key.name} = ?", value))
-    return some(alternatives)
-
-
-def _further(key: Field[Any], direction: Direction, value: Any) -> Sql | None:
-    if value is None:
-        return None  # nulls come last: only ties are left behind one
-    beyond = Sql.of(f"{key.name} {'<' if direction == 'desc' else '>'} ?", value)
-    return beyond if key.required else Sql(f"({beyond.text} or {key.name} is null)", beyond.args)

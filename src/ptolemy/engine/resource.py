@@ -59,6 +59,8 @@ class Resource:
     lifecycle: ClassVar[Lifecycle]
     unique: ClassVar[Sequence[Unique]] = ()
     no_overlap: ClassVar[NoOverlap | None] = None
+    order: ClassVar[tuple[str, ...]] = ("id",)
+    """Columns, unique together and never null, in whose ascending order lists come and ties of a sort are broken."""
     write_role: ClassVar[Role] = "member"
     is_schema: ClassVar[bool] = False
     """Part of the workspace's schema: recreated rather than restored, so exports name it by identifier alone."""

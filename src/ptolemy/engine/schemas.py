@@ -11,7 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from ptolemy.engine.fields import Field as FieldKind
 from ptolemy.engine.filters import Condition
 from ptolemy.engine.includes import steps
-from ptolemy.engine.read import Archived, Direction
+from ptolemy.engine.keyset import Direction
+from ptolemy.engine.read import Archived
 from ptolemy.engine.resource import Resource, columns
 
 

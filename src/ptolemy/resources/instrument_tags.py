@@ -12,18 +12,8 @@ from ptolemy.engine.fields import Identifier, Reference, Text
 from ptolemy.engine.history import Change
 from ptolemy.engine.resource import Lifecycle, Resource, Unique
 from ptolemy.engine.write import Write
-from ptolemy.kernel.identifiers import identifier_fault
 from ptolemy.kernel.problems import FieldError, Invalid
-
-MAX_PATH = 600
-"""Characters of a path: what PostgreSQL takes into a key of an index, whatever the script."""
-
-_BELOW = (
-    "with recursive below as ("
-    " select id from instrument_tags where workspace_id = ? and parent_id = ?"
-    " union all"
-    " select child.id from instrument_tags child join below on child.parent_id = below.id where child.workspace_id = ?)"
-)
+from ptolemy.resources.tag_paths import MAX_PATH, Path, below, path_fault, with_hash
 
 
 class TagIdentifier(Identifier):
@@ -49,21 +39,18 @@ class InstrumentTags(Resource):
     identifier = TagIdentifier(required=True, searched=True)
     name = Text(searched=True)
     parent_id = Reference(None, when_deleted="refuse")
-    path = Text(required=True, derived=True, max_length=MAX_PATH)
+    path = Path(required=True, derived=True, max_length=MAX_PATH)
 
     unique = [Unique(path)]
 
     @classmethod
     def key_fault(cls, key: str) -> str | None:
-        faults = (identifier_fault(part) for part in key.removeprefix("#").split("."))
-        if len(key) > MAX_PATH:
-            return f"must have at most {MAX_PATH} characters"
-        return next((fault for fault in faults if fault), None)
+        return path_fault(key)
 
     @classmethod
     def named(cls, key: str) -> str:
         """A path, with or without the `#`."""
-        return f"#{key.removeprefix('#')}"
+        return with_hash(key)
 
     async def before_write(self, tx: Transaction, writes: Sequence[Write]) -> None:
         """The path follows from the parent, and no tag is moved below itself."""
@@ -105,16 +92,12 @@ class InstrumentTags(Resource):
 
     async def _below(self, tx: Transaction, row: Row) -> list[Row]:
         """The tags below, at every depth, in order of their paths: parents come first."""
-        statement = Sql.of(
-            f"{_BELOW} select tag.* from instrument_tags tag"
-            " where tag.workspace_id = ? and tag.id in (select id from below)"
-            " order by tag.path, tag.id for no key update",
-            tx.workspace_id,
-            row["id"],
-            tx.workspace_id,
-            tx.workspace_id,
+        found = below(tx, row["id"])
+        statement = (
+            f"select * from instrument_tags where workspace_id = ? and id in ({found.text})"
+            " order by path, id for no key update"
         )
-        return await tx.rows(statement)
+        return await tx.rows(Sql(statement, (tx.workspace_id, *found.args)))
 
     async def _is_in(self, tx: Transaction, tag: Row, root: Row) -> bool:
         """Whether `tag` is `root` or lies below it."""

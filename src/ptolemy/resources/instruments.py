@@ -1,5 +1,6 @@
-from ptolemy.engine.fields import Identifier, Json, Links, Reference, Text, TypeValues
+from ptolemy.engine.fields import Identifier, Json, Reference, Text, TypeValues
 from ptolemy.engine.resource import Lifecycle, Resource, Unique
+from ptolemy.resources.tag_paths import Tags
 from ptolemy.resources.type_fields import InstrumentTypeFields
 from ptolemy.resources.types import InstrumentTypes
 
@@ -17,6 +18,6 @@ class Instruments(Resource):
     type_id = Reference(InstrumentTypes, when_deleted="refuse", required=True)
     field_values = TypeValues(of=type_id, defined_by=InstrumentTypeFields, shown_as="extra_fields_snapshot")
     extras = Json()
-    tags = Links(through="instrument-tag-assignments")
+    tags = Tags(through="instrument-tag-assignments")
 
     unique = [Unique(identifier)]

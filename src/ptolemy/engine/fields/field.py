@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Field(Generic[T]):
     shown: ClassVar[JsonSchema] = {"type": "string"}
     """JSON Schema of a value in an answer."""
     operators: ClassVar[frozenset[str]] = SAME | ORDER
+    special_operators: ClassVar[frozenset[str]] = frozenset()
+    """Operators of this kind alone, beside the usual ones or instead of them; `special` turns them into SQL."""
     is_text: ClassVar[bool] = False
     """Its CSV cells are free text, so a spreadsheet could take one for a formula."""
 
@@ -107,6 +110,20 @@ class Field(Generic[T]):
 
     async def resolve(self, tx: Transaction, writes: Sequence[Write]) -> None:
         """Turn what was sent into what is stored where that needs the database; all writes at once."""
+
+    def accept_special(self, op: str, value: Any) -> Any:
+        """What `special` is given for a value that was sent, never null; a `ValueError` says why it is none."""
+        return self.accept(value)
+
+    async def special(
+        self, tx: Transaction, op: str, value: Any, *, archived_mentioned: bool
+    ) -> tuple[Sql, Sequence[str]]:
+        """The condition that one of `special_operators` means, never null itself, and warnings.
+
+        It names the record's columns without their table, which may be a view of it, and carries `workspace_id` in each
+        subselect. `archived_mentioned` says that the filter speaks of `archived_at`, so archived records count.
+        """
+        raise NotImplementedError
 
     def _validated(self, value: Any) -> Any:
         try:

@@ -29,7 +29,17 @@ async def compile_filter(tx: Transaction, resource: type[Resource], condition: C
     """The condition as SQL; every bad field, operator and value is named in one 422."""
     leaves = _checked(resource, condition)
     known, warnings = await _resolved(tx, leaves)
-    return Compiled(_sql(condition, {id(leaf.condition): leaf for leaf in leaves}, known), warnings)
+    meant = {}
+    for leaf in leaves:
+        if leaf.is_special:
+            mentioned = condition.mentions("archived_at")
+            meant[id(leaf.condition)], more = await leaf.field.special(
+                tx, leaf.op, leaf.value, archived_mentioned=mentioned
+            )
+            warnings += more
+        else:
+            meant[id(leaf.condition)] = _comparison(leaf, known)
+    return Compiled(_sql(condition, meant), warnings)
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,10 @@ class _Leaf:
     field: Field[Any]
     op: str
     value: Any
+
+    @property
+    def is_special(self) -> bool:
+        return self.op in self.field.special_operators
 
     def operands(self) -> list[Any]:
         return self.value if isinstance(self.value, list) else [self.value]
@@ -73,14 +87,13 @@ class _Fault(ValueError):
 
 
 def _leaf(resource: type[Resource], part: Condition) -> _Leaf:
-    known = {name: field for name, field in columns(resource).items() if field.operators}
+    known = {name: of for name, of in columns(resource).items() if of.operators | of.special_operators}
     field = known.get(part.field or "")
     if field is None:
         raise _Fault(".field", "unknown_field", f"{part.field!r} is not one of {', '.join(known)}")
-    if part.op not in field.operators:
-        raise _Fault(
-            ".op", "unknown_op", f"{part.op!r} is not one of {', '.join(sorted(field.operators))} for {field.name}"
-        )
+    offered = field.operators | field.special_operators
+    if part.op not in offered:
+        raise _Fault(".op", "unknown_op", f"{part.op!r} is not one of {', '.join(sorted(offered))} for {field.name}")
     if "value" not in part.model_fields_set:
         raise _Fault(".value", "required", "is required")
     return _Leaf(part, field, part.op, _operand(field, part.op, part.value))
@@ -97,13 +110,17 @@ def _operand(field: Field[Any], op: str, value: Any) -> Any:
         return [_accepted(field, item) for item in value]
     if value is None and op not in ("eq", "ne"):
         raise _Fault(".value", "required", f"must not be null for {op}")
+    if op in field.special_operators:
+        return _accepted(field, value, op)
     if op == "like" and (not isinstance(value, str) or "\0" in value):
         raise _Fault(".value", field.fault, "must be text")
     return value if op == "like" else _accepted(field, value)
 
 
-def _accepted(field: Field[Any], value: Any) -> Any:
+def _accepted(field: Field[Any], value: Any, special: str = "") -> Any:
     try:
+        if special:
+            return field.accept_special(special, value)
         return None if value is None else field.accept(value)
     except ValueError as reason:
         raise _Fault(".value", field.fault, str(reason)) from None
@@ -113,7 +130,7 @@ async def _resolved(tx: Transaction, leaves: Sequence[_Leaf]) -> tuple[_Known, l
     """The records that references in the filter name, one query a target."""
     asked: dict[type[Resource], set[str]] = {}
     for leaf in leaves:
-        if isinstance(leaf.field, Reference) and leaf.op != "is_null":
+        if isinstance(leaf.field, Reference) and leaf.op != "is_null" and not leaf.is_special:
             asked.setdefault(leaf.field.target, set()).update(key for key in leaf.operands() if key is not None)
     known: _Known = {}
     warnings = []
@@ -126,14 +143,14 @@ async def _resolved(tx: Transaction, leaves: Sequence[_Leaf]) -> tuple[_Known, l
     return known, warnings
 
 
-def _sql(condition: Condition, leaves: dict[int, _Leaf], known: _Known) -> Sql:
+def _sql(condition: Condition, meant: dict[int, Sql]) -> Sql:
     parts = []
-    if leaf := leaves.get(id(condition)):
-        parts.append(_comparison(leaf, known))
+    if comparison := meant.get(id(condition)):
+        parts.append(comparison)
     if condition.and_ is not None:
-        parts.append(every(_sql(part, leaves, known) for part in condition.and_))
+        parts.append(every(_sql(part, meant) for part in condition.and_))
     if condition.or_ is not None:
-        parts.append(some(_sql(part, leaves, known) for part in condition.or_))
+        parts.append(some(_sql(part, meant) for part in condition.or_))
     return every(parts)
 
 
