@@ -20,9 +20,11 @@ from ptolemy.accounts.passwords import Passwords
 from ptolemy.api.account_operations import account_operations
 from ptolemy.api.answers import ProblemModel, http_problem, problem
 from ptolemy.api.dispatch import Dispatcher
+from ptolemy.api.event_operations import event_operations
 from ptolemy.api.export_operations import export_operations
 from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
+from ptolemy.api.item_operations import item_operations
 from ptolemy.api.operations import Operation, OperationRoute
 from ptolemy.api.requests import Requests, fault_problem
 from ptolemy.api.resource_operations import resource_operations
@@ -107,7 +109,15 @@ async def _work(configuration: Configuration, database: Database, files: FileSto
 def operations() -> list[Operation]:
     """Every operation that the API has."""
     of_resources = [operation for resource in RESOURCES for operation in resource_operations(resource)]
-    return [*health_operations(), *account_operations(), *of_resources, *export_operations(), *import_operations()]
+    return [
+        *health_operations(),
+        *account_operations(),
+        *of_resources,
+        *item_operations(),
+        *event_operations(),
+        *export_operations(),
+        *import_operations(),
+    ]
 
 
 def create_app(open_services: Opener) -> Requests:

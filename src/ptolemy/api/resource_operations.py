@@ -11,7 +11,7 @@ from starlette.responses import Response
 from ptolemy.api.answers import json, no_content
 from ptolemy.api.operations import Handler, Operation
 from ptolemy.api.services import Call
-from ptolemy.database.transaction import Transaction
+from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import includes, lifecycle, lookup, read, render, write
 from ptolemy.engine.read import Query
 from ptolemy.engine.resource import Resource
@@ -32,17 +32,17 @@ class DeleteQuery(Body):
 
 def resource_operations(resource: Resource) -> list[Operation]:
     """List, create, filter, count, get, patch, delete and, where it archives, restore."""
-    models = schemas(type(resource))
-    return [*_reading(resource, models), *_writing(resource, models)]
+    models, of = schemas(type(resource)), Handlers(resource)
+    return [*_reading(resource, models, of), *_writing(resource, models, of)]
 
 
-def read_operations(resource: Resource) -> list[Operation]:
+def read_operations(resource: Resource, handlers: type[Handlers] | None = None) -> list[Operation]:
     """List, filter, count and get: all that a resource has whose records are written elsewhere."""
-    return _reading(resource, schemas(type(resource)))
+    return _reading(resource, schemas(type(resource)), (handlers or Handlers)(resource))
 
 
-def _reading(resource: Resource, models: Schemas) -> list[Operation]:
-    of, many = _Handlers(resource), resource.collection.replace("-", " ")
+def _reading(resource: Resource, models: Schemas, of: Handlers) -> list[Operation]:
+    many = resource.collection.replace("-", " ")
     one: Answers = {200: models.record | models.with_included}
     operation = partial(_operation, resource, access="viewer")
     return [
@@ -53,8 +53,8 @@ def _reading(resource: Resource, models: Schemas) -> list[Operation]:
     ]
 
 
-def _writing(resource: Resource, models: Schemas) -> list[Operation]:
-    of, called = _Handlers(resource), resource.a_called
+def _writing(resource: Resource, models: Schemas, of: Handlers) -> list[Operation]:
+    called = resource.a_called
     one: Answers = {200: models.record}
     operation = partial(_operation, resource, access=resource.write_role, problems=(409,))
     operations = [
@@ -79,7 +79,9 @@ def _operation(
     return Operation(method, f"{base}{path}", handler, summary, resource.collection, answers=answers, **more)
 
 
-class _Handlers:
+class Handlers:
+    """What each operation does. A resource whose reading is special has a subclass."""
+
     def __init__(self, resource: Resource) -> None:
         self._resource = resource
         self._kind = type(resource)
@@ -103,9 +105,16 @@ class _Handlers:
 
     async def _page(self, tx: Transaction, call: Call, query: Query, paths: Sequence[str]) -> Response:
         wanted = includes.parse(self._kind, paths)
-        page = await read.page(tx, self._kind, query, call.services.cursors)
+        page = await read.page(tx, self._kind, await self.narrowed(tx, query), call.services.cursors)
         found = await includes.included(tx, self._kind, page.rows, wanted) if paths else None
         return json(render.listing(self._kind, page, found))
+
+    async def narrowed(self, tx: Transaction, query: Query) -> Query:
+        """What a list or a filter means by what it asks for."""
+        return query
+
+    async def one(self, tx: Transaction, key: str) -> Row:
+        return await lookup.one(tx, self._kind, key)
 
     async def count(self, call: Call) -> Response:
         asked = call.body
@@ -118,13 +127,13 @@ class _Handlers:
 
     async def find(self, call: Call) -> None:
         async with call.transaction() as tx:
-            await lookup.one(tx, self._kind, call.path["id"])
+            await self.one(tx, call.path["id"])
 
     async def get(self, call: Call) -> Response:
         paths = _paths(call.query.include)
         wanted = includes.parse(self._kind, paths)
         async with call.transaction() as tx:
-            row = await lookup.one(tx, self._kind, call.path["id"])
+            row = await self.one(tx, call.path["id"])
             found = await includes.included(tx, self._kind, [row], wanted)
         return json(render.with_included(self._kind, row, found) if paths else render.record(self._kind, row))
 
@@ -173,5 +182,4 @@ def _paths(include: str | None) -> Sequence[str]:
 
 
 def _equal(resource: type[Resource], asked: Any) -> dict[str, Any]:
-    names = [reference.name for reference in resource.references()]
-    return {name: value for name in names if (value := getattr(asked, name)) is not None}
+    return {name: value for name in resource.listed() if (value := getattr(asked, name)) is not None}

@@ -55,12 +55,15 @@ async def secure(driver: Driver) -> None:
     if not await _may_take_roles(driver):
         return
     tables = await driver.fetch(
-        "select c.relname, c.relrowsecurity from pg_class c"
-        " where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')"
+        "select c.relname, c.relrowsecurity, c.relkind = 'v' as is_view from pg_class c"
+        " where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v')"
         " and c.relowner = current_user::regrole"
     )
     for table in tables:
-        await _secure_table(driver, name(table["relname"]), secured=table["relrowsecurity"])
+        if table["is_view"]:
+            await driver.execute(f"grant select on {name(table['relname'])} to {APP}")
+        else:
+            await _secure_table(driver, name(table["relname"]), secured=table["relrowsecurity"])
 
 
 async def _secure_table(driver: Driver, table: str, *, secured: bool) -> None:

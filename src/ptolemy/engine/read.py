@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from ptolemy.database.sql import Sql, every
 from ptolemy.database.transaction import Row, Transaction
-from ptolemy.engine import lookup
 from ptolemy.engine.cursors import Cursors, invalid_cursor
 from ptolemy.engine.filters import Condition, compile_filter
 from ptolemy.engine.filters.subjects import ordering_subject, own_subjects
@@ -32,6 +31,8 @@ class Query:
     sort: Sequence[tuple[str, Direction]] = ()
     limit: int = 50
     after: str | None = None
+    where: Sql | None = None
+    """A condition of the caller's own."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,10 @@ async def _wanted(tx: Transaction, resource: type[Resource], query: Query) -> tu
     asked = [*([query.filter] if query.filter else []), *parts]
     if resource.lifecycle.archive:
         conditions += _archived(query, mentioned=any(each.mentions("archived_at") for each in asked))
+    if query.where is not None:
+        conditions.append(query.where)
     if query.ids is not None:
-        found = await lookup.ids(tx, resource, set(query.ids))
-        conditions.append(Sql.of("id = any(?)", list(found.values())))
+        conditions.append(await resource.among(tx, set(query.ids)))
     compiled = [await compile_filter(tx, resource, each) for each in asked]
     warnings = [warning for each in compiled for warning in each.warnings]
     return [*conditions, *(each.sql for each in compiled)], warnings

@@ -17,6 +17,7 @@ def document(resource: type[Resource], row: Row) -> dict[str, Any]:
     return {
         of.shown_as: None if (stored := row[name]) is None else of.show(stored)
         for name, of in columns(resource).items()
+        if not of.hidden
     }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine import lookup
 from ptolemy.engine.fields.computed import Computed
 from ptolemy.engine.fields.field import Field
 from ptolemy.engine.fields.links import Links
@@ -74,6 +76,8 @@ class Resource:
     """Its records never change, so they have no `updated_at`."""
     one_writer: ClassVar[bool] = False
     """Its records form a whole that rules speak of, a tree: one transaction at a time may change it."""
+    listed_by: ClassVar[tuple[str, ...]] = ()
+    """Fields besides the references that a list takes as parameters."""
     named_by: ClassVar[str | None] = None
     """The column that holds the users' own name of a record, where it has one."""
     longest_key: ClassVar[int] = MAX_IDENTIFIER
@@ -109,6 +113,11 @@ class Resource:
         return [field for field in cls.fields.values() if isinstance(field, Reference)]
 
     @classmethod
+    def listed(cls) -> list[str]:
+        """The fields that a list takes as parameters."""
+        return [*(reference.name for reference in cls.references()), *cls.listed_by]
+
+    @classmethod
     def links(cls) -> list[Links]:
         return [field for field in cls.computed.values() if isinstance(field, Links)]
 
@@ -116,6 +125,12 @@ class Resource:
     def selected(cls, row: str) -> str:
         """The select list of all that an answer shows, where `row` names the record's row."""
         return ", ".join([f"{row}.*", *(f"{of.sql(row)} as {name}" for name, of in cls.computed.items())])
+
+    @classmethod
+    async def among(cls, tx: Transaction, keys: Collection[str]) -> Sql:
+        """The condition that picks the records that `keys` name."""
+        found = await lookup.ids(tx, cls, keys)
+        return Sql.of("id = any(?)", list(found.values()))
 
     @classmethod
     def key_fault(cls, key: str) -> str | None:
@@ -177,5 +192,5 @@ def times(resource: type[Resource]) -> dict[str, Field[Any]]:
 
 
 def columns(resource: type[Resource]) -> dict[str, Field[Any]]:
-    """Everything that an answer shows of a record, in its order."""
+    """Everything that a record has, in the order of answers."""
     return {"id": ID, **resource.fields, **resource.computed, **times(resource)}

@@ -70,9 +70,7 @@ class Schemas:
 def schemas(resource: type[Resource]) -> Schemas:
     title = "".join(word.capitalize() for word in resource.singular.split("_"))
     record = _model(title, _shown(resource), doc=resource.__doc__)
-    shorthands: dict[str, Any] = {
-        reference.name: (reference.optional_annotation, None) for reference in resource.references()
-    }
+    shorthands: dict[str, Any] = {name: (resource.fields[name].optional_annotation, None) for name in resource.listed()}
     archived: dict[str, Any] = {"archived": (Archived, "false")} if resource.lifecycle.archive else {}
     chosen_archived: dict[str, Any] = {"archived": (_ArchivedInBody, "false")} if archived else {}
     paged: dict[str, Any] = {"limit": (Annotated[int, Field(ge=1)], 50), "after": (str | None, None)}
@@ -133,7 +131,9 @@ def _sent(resource: type[Resource]) -> Iterator[tuple[str, FieldKind[Any]]]:
 
 def _shown(resource: type[Resource]) -> dict[str, Any]:
     return {
-        of.shown_as: (Annotated[Any, WithJsonSchema(dict(of.shown_schema))], ...) for of in columns(resource).values()
+        of.shown_as: (Annotated[Any, WithJsonSchema(dict(of.shown_schema))], ...)
+        for of in columns(resource).values()
+        if not of.hidden
     }
 
 

@@ -27,7 +27,7 @@ class Field(Generic[T]):
     """One field of a resource, and a typed handle on its value in rules: `write.get(self.listed_on)` is a date.
 
     `required` can't be null or left out (unless there is a `default`); `fixed` never changes after creation; `derived`
-    is filled in by the resource and can't be sent; `searched` takes part in `q`.
+    is filled in by the resource and can't be sent; `searched` takes part in `q`; `hidden` is compared by, not shown.
     """
 
     column_type: ClassVar[str]
@@ -53,9 +53,10 @@ class Field(Generic[T]):
         fixed: bool = False,
         derived: bool = False,
         searched: bool = False,
+        hidden: bool = False,
     ) -> None:
         self.required, self.default = required, default
-        self.fixed, self.derived, self.searched = fixed, derived, searched
+        self.fixed, self.derived, self.searched, self.hidden = fixed, derived, searched, hidden
 
     def __set_name__(self, owner: type[Resource], name: str) -> None:
         self.name = name

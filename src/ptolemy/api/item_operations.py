@@ -1,0 +1,25 @@
+"""The items of composite values over HTTP: read, never written by themselves."""
+
+from __future__ import annotations
+
+from ptolemy.api.operations import Operation
+from ptolemy.api.resource_operations import Handlers, read_operations
+from ptolemy.database.sql import Sql, every
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.kernel.problems import NotFound
+from ptolemy.resources.composite_time_series_value_items import CompositeTimeSeriesValueItems
+
+
+def item_operations() -> list[Operation]:
+    return read_operations(CompositeTimeSeriesValueItems(), ItemHandlers)
+
+
+class ItemHandlers(Handlers):
+    async def one(self, tx: Transaction, key: str) -> Row:
+        items = CompositeTimeSeriesValueItems
+        wanted = every([Sql.of("workspace_id = ?", tx.workspace_id), await items.among(tx, [key])])
+        picked = f"select {items.selected(items.table)} from {items.table}"
+        row = await tx.row(Sql(f"{picked} where {wanted.text}", wanted.args))
+        if row is None:
+            raise NotFound("not_found", f"no {items.called} {key!r} here")
+        return row
