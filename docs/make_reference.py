@@ -19,16 +19,21 @@ from pydantic.fields import FieldInfo
 from ptolemy.app import operations
 from ptolemy.catalogue import EXPORTED, RESOURCES
 from ptolemy.cli.main import app
-from ptolemy.engine.fields import Choice, Field, Items, Reference, Text, TypeValues
+from ptolemy.engine.fields import Choice, Computed, Field, Items, Links, Reference, Text, TypeValues
 from ptolemy.engine.interchange import Interchange, column_name
 from ptolemy.engine.resource import Resource, columns
+from ptolemy.resources.composite_time_series_value_items import CompositeTimeSeriesValueItems
+from ptolemy.resources.events import Events
 from ptolemy.settings import PREFIX, Settings
 
 FOLDER = Path(__file__).parent / "reference"
 
 MADE = "<!-- Made by docs/make_reference.py from the code: change it there. -->"
 
+READ_ONLY: Sequence[Resource] = (CompositeTimeSeriesValueItems(), Events())
+
 KINDS: Mapping[str, str] = {
+    "Actor": "`{type, id, name}`: a human, a robot or the system",
     "Boolean": "`true` or `false`",
     "Choice": "one of a few words",
     "Currency": "a currency code of three capital letters, ISO 4217, by its form",
@@ -37,12 +42,18 @@ KINDS: Mapping[str, str] = {
     "FieldKey": "up to 63 letters, digits, `_` and `-`, beginning with a letter or `_`",
     "Identifier": "your own name of the record: see [identifiers](../concepts/identifiers.md)",
     "Integer": "a whole number that every JSON reader keeps exact, up to 2^53 - 1",
+    "ItemId": "UUIDv5, RFC 9562, of the value's id and the field key",
+    "ItemValue": "a value as text; `lt` and the like compare numbers where a number is asked for",
     "Items": "a list of `{field_key, value}`, defined by the fields of the series",
     "Json": "a JSON object of your own, at most 1 MB and 50 levels",
     "Mic": "a market identifier code of four capital letters and digits, ISO 10383, by its form",
     "Number": "an exact decimal: see [exact numbers](../concepts/exact-numbers.md)",
+    "Path": "the identifiers of a tag and of those above it, joined by dots; the `#` in front may be left out",
+    "Position": "the place of an event in the feed: see [events](../concepts/events.md#follow-the-feed)",
     "RecordId": "a UUID; ours are of version 7, RFC 9562, so they sort by creation",
     "Reference": "another record, by UUID or identifier; answers carry the UUID",
+    "TagIdentifier": "an identifier without dots",
+    "Tags": "the paths of tags in their order, sent as paths or UUIDs: see [tags](../guides/tags.md)",
     "Text": "text as it was given, never trimmed, without NUL",
     "Timestamp": "an ISO 8601 instant with an offset, or a bare date for midnight UTC; answers are in UTC",
     "Timezone": "a name of the IANA time zone database: `Australia/Sydney`",
@@ -131,7 +142,7 @@ def _resources() -> Iterator[str]:
     )
     yield from ("## Kinds of field", "")
     yield from _table(("kind", "what it takes", "code when it is something else", "filter operators"), _kinds())
-    for resource in RESOURCES:
+    for resource in (*RESOURCES, *READ_ONLY):
         yield from _resource(resource)
 
 
@@ -168,18 +179,25 @@ def _users(fields: Resource) -> list[Resource]:
 
 
 def _kinds() -> Iterator[Sequence[str]]:
-    used = {type(of) for resource in RESOURCES for of in columns(type(resource)).values()}
+    used = {type(of) for resource in (*RESOURCES, *READ_ONLY) for of in columns(type(resource)).values()}
     for kind in sorted(used, key=lambda each: each.__name__):
-        yield kind.__name__, KINDS[kind.__name__], f"`{kind.fault}`", _words(sorted(kind.operators)) or "none"
+        yield (
+            kind.__name__,
+            KINDS[kind.__name__],
+            f"`{kind.fault}`" if hasattr(kind, "fault") else "",
+            _words(sorted(kind.operators | kind.special_operators)) or "none",
+        )
 
 
 def _resource(resource: Resource) -> Iterator[str]:
     yield from (f"## {_plural(resource).capitalize()}", "", inspect.cleandoc(resource.__doc__ or ""), "")
-    yield f"`/{resource.collection}` · read by viewers, written by {resource.write_role}s and above"
+    written = "never written by itself" if resource in READ_ONLY else f"written by {resource.write_role}s and above"
+    yield f"`/{resource.collection}` · read by viewers, {written}"
     yield ""
     yield from _table(("field", "kind", "required", "default", "notes"), _fields(resource))
     for rule in resource.unique:
-        yield f"Unique among active records: {' and '.join(_words([name]) for name in rule.names)}."
+        whose = "Unique among active records" if resource.lifecycle.archive else "Unique"
+        yield f"{whose}: {' and '.join(_words([name]) for name in rule.names)}."
         yield ""
     if resource.no_overlap:
         start, end = resource.no_overlap.start.name, resource.no_overlap.end.name
@@ -191,13 +209,13 @@ def _resource(resource: Resource) -> Iterator[str]:
 
 
 def _fields(resource: Resource) -> Iterator[Sequence[str]]:
-    for name, of in resource.fields.items():
-        needed = of.required and of.default is None
+    for name, of in resource.declared.items():
+        needed = of.required and of.default is None and not of.derived and resource not in READ_ONLY
         yield f"`{name}`", type(of).__name__, "yes" if needed else "", _default(of), "; ".join(_notes(of))
 
 
 def _default(of: Field[Any]) -> str:
-    if of.default is None or isinstance(of, TypeValues):
+    if of.default is None or isinstance(of, TypeValues | Links):
         return ""
     return f"`{str(of.default).lower()}`"
 
@@ -215,6 +233,10 @@ def _notes(of: Field[Any]) -> Iterator[str]:
         yield f"answered as `{of.shown_as}`"
     if of.fixed:
         yield "never changes"
+    if of.derived and not isinstance(of, Computed):
+        yield "follows from the others, can't be sent"
+    if of.hidden:
+        yield "for filters, not shown"
 
 
 def _file_columns(resource: Resource) -> Iterator[str]:

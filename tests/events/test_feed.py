@@ -15,7 +15,8 @@ Body = dict[str, Any]
 
 
 def listed(workspace: Workspace, **params: object) -> list[Body]:
-    found: list[Body] = answered(workspace.robot.get("/events", params={"limit": 200, **params}), 200)["data"]
+    asked: dict[str, Any] = {"limit": 200, **params}
+    found: list[Body] = answered(workspace.robot.get("/events", params=asked), 200)["data"]
     return found
 
 
@@ -134,7 +135,7 @@ def test_nothing_appears_in_the_feed_before_what_was_already_seen(workspace: Wor
         after: str | None = None
         while True:
             last = done.is_set()
-            params = {"event_type": "series.created", "limit": 7, **({"after": after} if after else {})}
+            params: dict[str, Any] = {"event_type": "series.created", "limit": 7, **({"after": after} if after else {})}
             page = answered(client.get("/events", params=params), 200)["data"]
             seen += [event["position"] for event in page]
             after = page[-1]["position"] if page else after

@@ -83,6 +83,8 @@ class Resource:
     longest_key: ClassVar[int] = MAX_IDENTIFIER
     """The most characters that such a name may have."""
 
+    declared: ClassVar[dict[str, Field[Any]]] = {}
+    """All that its class body declares, by name."""
     fields: ClassVar[dict[str, Field[Any]]] = {}
     """What lies in its table, by name."""
     computed: ClassVar[dict[str, Computed[Any]]] = {}
@@ -98,6 +100,7 @@ class Resource:
     def __init_subclass__(cls) -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
         computed = {name: value for name, value in own.items() if isinstance(value, Computed)}
+        cls.declared = cls.declared | own
         cls.fields = cls.fields | {name: value for name, value in own.items() if name not in computed}
         cls.computed = cls.computed | computed
         cls.dependents = []
@@ -193,4 +196,4 @@ def times(resource: type[Resource]) -> dict[str, Field[Any]]:
 
 def columns(resource: type[Resource]) -> dict[str, Field[Any]]:
     """Everything that a record has, in the order of answers."""
-    return {"id": ID, **resource.fields, **resource.computed, **times(resource)}
+    return {"id": ID, **resource.declared, **times(resource)}

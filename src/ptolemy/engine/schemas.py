@@ -124,7 +124,7 @@ def _patched(resource: type[Resource]) -> dict[str, Any]:
 
 
 def _sent(resource: type[Resource]) -> Iterator[tuple[str, FieldKind[Any]]]:
-    for name, of in [*resource.fields.items(), *resource.computed.items()]:
+    for name, of in resource.declared.items():
         if not of.derived:
             yield name, of
 

@@ -51,7 +51,7 @@ class ItemValue(Text):
     async def special(
         self, tx: Transaction, op: str, value: Any, *, archived_mentioned: bool
     ) -> tuple[Sql, Sequence[str]]:
-        compared = "ptolemy_number(value)" if isinstance(value, Decimal) else "value"
+        compared = "custom_number(value)" if isinstance(value, Decimal) else "value"
         return Sql.of(f"coalesce({compared} {_SIGNS[op]} ?, false)", value), ()
 
 
