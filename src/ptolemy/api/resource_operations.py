@@ -15,7 +15,7 @@ from ptolemy.api.services import Call
 from ptolemy.engine import lifecycle, lookup, read, render, write
 from ptolemy.engine.read import Query
 from ptolemy.engine.resource import Resource
-from ptolemy.engine.schemas import Body, Count, Schemas, schemas
+from ptolemy.engine.schemas import Body, Count, Schemas, schemas, shorthands
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import FieldError, Invalid
 
@@ -90,6 +90,7 @@ class _Handlers:
         query = Query(
             filter=asked.filter,
             equal=_equal(self._kind, asked),
+            q=getattr(asked, "q", None),
             archived=getattr(asked, "archived", "false"),
             sort=[(key.field, key.direction) for key in asked.sort],
             limit=asked.limit,
@@ -102,7 +103,10 @@ class _Handlers:
     async def count(self, call: Call) -> Response:
         asked = call.body
         query = Query(
-            filter=asked.filter, equal=_equal(self._kind, asked), archived=getattr(asked, "archived", "false")
+            filter=asked.filter,
+            equal=_equal(self._kind, asked),
+            q=getattr(asked, "q", None),
+            archived=getattr(asked, "archived", "false"),
         )
         async with call.transaction() as tx:
             number, warnings = await read.count(tx, self._kind, query)
@@ -150,6 +154,7 @@ def list_query(resource: type[Resource], asked: Any) -> Query:
         raise Invalid(FieldError("ids", "empty", "must name at least one record"))
     return Query(
         equal=_equal(resource, asked),
+        q=getattr(asked, "q", None),
         ids=asked.ids.split(",") if asked.ids is not None else None,
         archived=getattr(asked, "archived", "false"),
         limit=asked.limit,
@@ -158,5 +163,5 @@ def list_query(resource: type[Resource], asked: Any) -> Query:
 
 
 def _equal(resource: type[Resource], asked: Any) -> dict[str, Any]:
-    names = [reference.name for reference in resource.references()]
-    return {name: value for name in names if (value := getattr(asked, name)) is not None}
+    """The values beside the filter, or in the query, that columns must equal; null too where it was sent."""
+    return {name: getattr(asked, name) for name in shorthands(resource) if name in asked.model_fields_set}

@@ -51,7 +51,7 @@ async def role_for(driver: Driver, role: str) -> str | None:
 
 
 async def secure(driver: Driver) -> None:
-    """Grants and policies for every table there is; runs as the owner after a migration, and changes nothing twice."""
+    """Grants and policies for all tables and views; runs as the owner after a migration, and changes nothing twice."""
     if not await _may_take_roles(driver):
         return
     tables = await driver.fetch(
@@ -61,6 +61,12 @@ async def secure(driver: Driver) -> None:
     )
     for table in tables:
         await _secure_table(driver, name(table["relname"]), secured=table["relrowsecurity"])
+    views = await driver.fetch(
+        "select relname from pg_class"
+        " where relnamespace = 'public'::regnamespace and relkind = 'v' and relowner = current_user::regrole"
+    )
+    for view in views:
+        await driver.execute(f"grant select on {name(view['relname'])} to {APP}")
 
 
 async def _secure_table(driver: Driver, table: str, *, secured: bool) -> None:
