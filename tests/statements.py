@@ -46,7 +46,7 @@ def fault(statement: str, tenant_tables: set[str]) -> str | None:
 async def _unfit(server: EmbeddedServer, template: str) -> list[str]:
     driver = await asyncpg.connect(server.dsn_for(template))
     tables = await driver.fetch(
-        "select relname from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace"
+        "select relname from pg_class where relkind in ('r', 'p', 'v') and relnamespace = 'public'::regnamespace"
     )
     await driver.close()
     tenant = {row["relname"] for row in tables} - WITHOUT_WORKSPACE

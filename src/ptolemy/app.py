@@ -32,6 +32,7 @@ from ptolemy.api.services import Services
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
 from ptolemy.engine.cursors import Cursors
+from ptolemy.engine.custom_field_indexes import MANY_RECORDS
 from ptolemy.files.store import FileStore, LocalFiles
 from ptolemy.kernel.problems import Problem
 from ptolemy.kernel.signing import Signer
@@ -55,6 +56,7 @@ class Configuration:
     public_url: str | None = None
     max_upload_bytes: int = 100_000_000
     jobs_at_once: int = 2
+    indexed_from_records: int = MANY_RECORDS
 
 
 @asynccontextmanager
@@ -100,7 +102,14 @@ async def _work(configuration: Configuration, database: Database, files: FileSto
     at_once, limit = configuration.jobs_at_once, UNPACKED_LIMIT_BYTES
     while not stop.is_set():
         try:
-            await run_worker(database, files, stop, concurrency=at_once, unpacked_limit_bytes=limit)
+            await run_worker(
+                database,
+                files,
+                stop,
+                concurrency=at_once,
+                unpacked_limit_bytes=limit,
+                indexed_from_records=configuration.indexed_from_records,
+            )
         except Exception:  # the outermost loop of the worker
             log.exception("worker_failed")
             await asyncio.sleep(1)

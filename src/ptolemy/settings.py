@@ -96,6 +96,11 @@ class Settings(BaseSettings):
     jobs_at_once: int = Field(
         2, ge=0, le=64, description="How many jobs one process runs at a time; 0 leaves them to `ptolemy worker`."
     )
+    indexed_from_records: int = Field(
+        10_000,
+        ge=0,
+        description="A custom field that is filtered by gets an index once its type has more records than this.",
+    )
 
     @property
     def files_directory(self) -> Path:

@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Mapping
 
 from ptolemy.accounts.workspaces import workspace_ids
+from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
+from ptolemy.engine import custom_field_indexes
+from ptolemy.engine.custom_field_indexes import MANY_RECORDS, CustomFieldIndexHandler
 from ptolemy.exports.requests import KIND as EXPORT
 from ptolemy.exports.retention import remove_expired_files
 from ptolemy.exports.run import ExportHandler
@@ -24,12 +27,18 @@ UPKEEP_SECONDS = 3600
 
 
 async def run_worker(
-    database: Database, files: FileStore, stop: asyncio.Event, *, concurrency: int, unpacked_limit_bytes: int
+    database: Database,
+    files: FileStore,
+    stop: asyncio.Event,
+    *,
+    concurrency: int,
+    unpacked_limit_bytes: int,
+    indexed_from_records: int = MANY_RECORDS,
 ) -> None:
     """Works until `stop` is set; then batches end, and what is unfinished is given back for another worker."""
     runner = Runner(
         database,
-        handlers(database, files, unpacked_limit_bytes),
+        handlers(database, files, unpacked_limit_bytes, indexed_from_records),
         concurrency=concurrency,
         schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP)],
     )
@@ -45,11 +54,14 @@ async def run_worker(
         await asyncio.wait((working,))
 
 
-def handlers(database: Database, files: FileStore, unpacked_limit_bytes: int) -> Mapping[str, Handler]:
+def handlers(
+    database: Database, files: FileStore, unpacked_limit_bytes: int, indexed_from_records: int = MANY_RECORDS
+) -> Mapping[str, Handler]:
     """Who does which kind of job."""
     return {
         EXPORT: ExportHandler(database, files),
         IMPORT: ImportHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
+        custom_field_indexes.KIND: CustomFieldIndexHandler(database, RESOURCES, many_records=indexed_from_records),
         UPKEEP: UpkeepHandler(database, files),
     }
 
@@ -69,6 +81,7 @@ class UpkeepHandler:
             async with self._database.transaction(Caller(workspace, SYSTEM)) as tx:
                 await items.fold(tx)
                 await remove_expired_files(tx, self._files)
+                await custom_field_indexes.reconsider(tx)
         async with self._database.session() as session:
             await job.finish(session)
 

@@ -12,8 +12,9 @@ import pytest
 
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.security import APPEND_ONLY, WITHOUT_WORKSPACE
-from ptolemy.engine.resource import Resource
-from ptolemy.engine.tables import create_table
+from ptolemy.engine.filters.custom import custom_values
+from ptolemy.engine.resource import Resource, columns
+from ptolemy.engine.tables import create_table, has_keys, keys_view
 from ptolemy.exports.resource import Exports
 from ptolemy.imports.resource import Imports
 
@@ -128,11 +129,21 @@ def declared_url(database_url: str) -> Iterator[str]:
     execute(database_url, f"create database {name}")
     url = urlsplit(database_url)._replace(path=f"/{name}").geturl()
     resources: list[type[Resource]] = [*(type(resource) for resource in RESOURCES), Exports, Imports]
-    execute(url, "create extension btree_gist", *(each for kind in resources for each in create_table(kind)))
+    functions = [row["definition"] for row in fetch(database_url, FUNCTIONS)]
+    execute(
+        url, "create extension btree_gist", *functions, *(each for kind in resources for each in create_table(kind))
+    )
     yield url
     execute(database_url, f"drop database {name} with (force)")
 
 
+FUNCTIONS = """
+select pg_get_functiondef(p.oid) as definition
+from pg_proc p
+where p.pronamespace = 'public'::regnamespace
+  and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+order by p.oid
+"""
 COLUMNS = """
 select table_name, column_name, data_type, collation_name, is_nullable, column_default
 from information_schema.columns where table_schema = 'public' and table_name = any($1)
@@ -149,6 +160,58 @@ from pg_constraint
 where connamespace = 'public'::regnamespace and conrelid::regclass::text = any($1)
 order by 1, 2
 """
+
+
+VIEWS = """
+select c.relname, pg_get_viewdef(c.oid) from pg_class c
+where c.relnamespace = 'public'::regnamespace and c.relkind = 'v'
+  and not coalesce('security_invoker=true' = any(c.reloptions), false)
+order by c.relname
+"""
+"""Views that are read with their owner's rights; under the rights of who asks, row-level security does what it does."""
+
+
+def test_the_only_views_are_of_the_keys_that_records_are_found_by(database_url: str, declared_url: str) -> None:
+    views = [tuple(row) for row in fetch(database_url, VIEWS)]
+    assert views == [tuple(row) for row in fetch(declared_url, VIEWS)]
+    assert [view for view, _ in views] == sorted(keys_view(type(each)) for each in RESOURCES if has_keys(type(each)))
+
+
+def test_the_keys_show_nothing_that_no_filter_compares(database_url: str) -> None:
+    for resource in (each for each in RESOURCES if has_keys(type(each))):
+        statement = "select column_name from information_schema.columns where table_name = $1"
+        shown = {row["column_name"] for row in fetch(database_url, statement, keys_view(type(resource)))}
+        compared = {name for name, of in columns(type(resource)).items() if of.operators}
+        assert shown == {"workspace_id", *compared, *(["field_values"] if custom_values(type(resource)) else [])}
+
+
+def test_the_keys_show_of_free_json_only_whether_there_is_any(database_url: str) -> None:
+    async def shown() -> list[str | None]:
+        driver = await asyncpg.connect(database_url)
+        transaction = driver.transaction()
+        await transaction.start()
+        try:
+            workspace, kind = uuid4(), uuid4()
+            await driver.execute(f"set local ptolemy.workspace_id = '{workspace}'")
+            await driver.execute(
+                "insert into instrument_types (workspace_id, id, identifier) values ($1, $2, 'equity')", workspace, kind
+            )
+            for extras in (None, '{"secret": 1}'):
+                await driver.execute(
+                    "insert into instruments (workspace_id, id, identifier, name, type_id, field_values, extras)"
+                    " values ($1, $2, gen_random_uuid()::text, '', $3, '{}', $4)",
+                    workspace,
+                    uuid4(),
+                    kind,
+                    extras,
+                )
+            rows = await driver.fetch("select extras from instruments_keys order by extras nulls first")
+            return [row["extras"] for row in rows]
+        finally:
+            await transaction.rollback()
+            await driver.close()
+
+    assert asyncio.run(shown()) == [None, "{}"]
 
 
 @pytest.mark.parametrize("statement", [COLUMNS, INDEXES, CONSTRAINTS], ids=["columns", "indexes", "constraints"])

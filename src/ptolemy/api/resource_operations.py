@@ -15,7 +15,7 @@ from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import includes, lifecycle, lookup, read, render, write
 from ptolemy.engine.read import Query
 from ptolemy.engine.resource import Resource
-from ptolemy.engine.schemas import Body, Count, Schemas, schemas
+from ptolemy.engine.schemas import Body, Count, Schemas, schemas, shorthands
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import FieldError, Invalid
 
@@ -95,6 +95,7 @@ class Handlers:
         query = Query(
             filter=asked.filter,
             equal=_equal(self._kind, asked),
+            q=getattr(asked, "q", None),
             archived=getattr(asked, "archived", "false"),
             sort=[(key.field, key.direction) for key in asked.sort],
             limit=asked.limit,
@@ -119,7 +120,10 @@ class Handlers:
     async def count(self, call: Call) -> Response:
         asked = call.body
         query = Query(
-            filter=asked.filter, equal=_equal(self._kind, asked), archived=getattr(asked, "archived", "false")
+            filter=asked.filter,
+            equal=_equal(self._kind, asked),
+            q=getattr(asked, "q", None),
+            archived=getattr(asked, "archived", "false"),
         )
         async with call.transaction() as tx:
             number, warnings = await read.count(tx, self._kind, query)
@@ -170,6 +174,7 @@ def list_query(resource: type[Resource], asked: Any) -> Query:
         raise Invalid(FieldError("ids", "empty", "must name at least one record"))
     return Query(
         equal=_equal(resource, asked),
+        q=getattr(asked, "q", None),
         ids=asked.ids.split(",") if asked.ids is not None else None,
         archived=getattr(asked, "archived", "false"),
         limit=asked.limit,
@@ -182,4 +187,5 @@ def _paths(include: str | None) -> Sequence[str]:
 
 
 def _equal(resource: type[Resource], asked: Any) -> dict[str, Any]:
-    return {name: value for name in resource.listed() if (value := getattr(asked, name)) is not None}
+    """The values beside the filter, or in the query, that columns must equal; null too where it was sent."""
+    return {name: getattr(asked, name) for name in shorthands(resource) if name in asked.model_fields_set}

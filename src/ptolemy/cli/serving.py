@@ -99,6 +99,7 @@ def _configuration(settings: Settings, dsn: str) -> Configuration:
         public_url=settings.public_url,
         max_upload_bytes=settings.max_upload,
         jobs_at_once=settings.jobs_at_once,
+        indexed_from_records=settings.indexed_from_records,
     )
 
 

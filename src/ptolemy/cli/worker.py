@@ -37,6 +37,7 @@ def worker(data_dir: DataDir = None) -> None:
                 stop,
                 concurrency=max(1, settings.jobs_at_once),
                 unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
+                indexed_from_records=settings.indexed_from_records,
             )
 
     os.umask(0o077)  # exports are nobody else's business

@@ -69,6 +69,12 @@ class Database:
         async with self._app.acquire() as driver, _begun(driver, "begin"):
             yield Session(driver)
 
+    @asynccontextmanager
+    async def outside(self) -> AsyncIterator[Driver]:
+        """As the owner, outside any transaction: `create index concurrently` runs in none."""
+        async with self._owner.acquire() as driver:
+            yield driver
+
     async def row(self, sql: Sql) -> Any:
         """One row of the tables that belong to no workspace, in one round trip."""
         async with self._app.acquire() as driver:

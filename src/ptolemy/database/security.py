@@ -51,19 +51,22 @@ async def role_for(driver: Driver, role: str) -> str | None:
 
 
 async def secure(driver: Driver) -> None:
-    """Grants and policies for every table there is; runs as the owner after a migration, and changes nothing twice."""
+    """Grants and policies for all tables and views; runs as the owner after a migration, and changes nothing twice."""
     if not await _may_take_roles(driver):
         return
     tables = await driver.fetch(
-        "select c.relname, c.relrowsecurity, c.relkind = 'v' as is_view from pg_class c"
-        " where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v')"
+        "select c.relname, c.relrowsecurity from pg_class c"
+        " where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')"
         " and c.relowner = current_user::regrole"
     )
     for table in tables:
-        if table["is_view"]:
-            await driver.execute(f"grant select on {name(table['relname'])} to {APP}")
-        else:
-            await _secure_table(driver, name(table["relname"]), secured=table["relrowsecurity"])
+        await _secure_table(driver, name(table["relname"]), secured=table["relrowsecurity"])
+    views = await driver.fetch(
+        "select relname from pg_class"
+        " where relnamespace = 'public'::regnamespace and relkind = 'v' and relowner = current_user::regrole"
+    )
+    for view in views:
+        await driver.execute(f"grant select on {name(view['relname'])} to {APP}")
 
 
 async def _secure_table(driver: Driver, table: str, *, secured: bool) -> None:

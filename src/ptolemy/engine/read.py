@@ -6,27 +6,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ptolemy.database.sql import Sql, every
+from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine import custom_field_indexes
 from ptolemy.engine.cursors import Cursors, invalid_cursor
 from ptolemy.engine.filters import Condition, compile_filter
-from ptolemy.engine.filters.subjects import ordering_subject, own_subjects
-from ptolemy.engine.keyset import Direction, Key, Segment, order_by, segments
+from ptolemy.engine.filters.subjects import Subjects, find_subjects, ordering_subject
+from ptolemy.engine.keyset import Direction, Key, segments
 from ptolemy.engine.resource import Resource
+from ptolemy.engine.selection import Selection, Wanted
+from ptolemy.engine.tables import words
 from ptolemy.kernel.problems import FieldError, Invalid
 
 Archived = Literal["false", "true", "all", "only"]
 
 MAX_LIMIT = 200
+MAX_SORT = 10
 
 
 @dataclass(frozen=True)
 class Query:
-    """What a list or a filter asks for. `equal` holds `{field: key or value}` shorthands."""
+    """What a list or a filter asks for. `equal` holds `{field: accepted value}` shorthands, `q` words to search for."""
 
     filter: Condition | None = None
     equal: Mapping[str, Any] = field(default_factory=dict)
     ids: Sequence[str] | None = None
+    q: str | None = None
     archived: Archived = "false"
     sort: Sequence[tuple[str, Direction]] = ()
     limit: int = 50
@@ -45,27 +50,33 @@ class Page:
 async def page(tx: Transaction, resource: type[Resource], query: Query, cursors: Cursors) -> Page:
     """A page of records, in a total order: ties are broken by the resource's own, nulls come last."""
     limit, warnings = cut_limit(query.limit)
-    keys, asked = _keys(resource, query.sort), _asked(tx, resource, query)
+    asked = _asked(tx, resource, query)
+    subjects = await _subjects(tx, resource, query)
+    keys = _keys(resource, subjects, query.sort)
     position = None if query.after is None else _position(keys, cursors.read(asked, query.after))
-    wanted, more_warnings = await _wanted(tx, resource, query)
+    wanted = await _wanted(tx, resource, subjects, query)
+    selection = Selection(tx.workspace_id, resource, wanted, keys)
     rows: list[Row] = []
     for segment in segments(keys, position):
-        rows += await tx.rows(_statement(resource, segment.within(*wanted), limit + 1 - len(rows)))
+        rows += await tx.rows(selection.of(segment, limit + 1 - len(rows)))
         if len(rows) > limit:
             break
     cursor = None
     if len(rows) > limit:
         rows = rows[:limit]
-        cursor = cursors.write(asked, [_shown(key, rows[-1]) for key in keys])
-    return Page(rows, cursor, [*warnings, *more_warnings])
+        cursor = cursors.write(asked, selection.position(rows[-1]))
+    await custom_field_indexes.note_use(tx, resource, selection.helpful_indexes())
+    return Page(rows, cursor, [*warnings, *subjects.warnings(), *wanted.compiled.warnings])
 
 
 async def count(tx: Transaction, resource: type[Resource], query: Query) -> tuple[int, Sequence[str]]:
     """How many records there are, and warnings."""
-    wanted, warnings = await _wanted(tx, resource, query)
-    condition = every(wanted)
-    number = await tx.value(Sql(f"select count(*) from {resource.table} where {condition.text}", condition.args))
-    return int(number), warnings
+    subjects = await _subjects(tx, resource, query)
+    wanted = await _wanted(tx, resource, subjects, query)
+    selection = Selection(tx.workspace_id, resource, wanted, ())
+    number = await tx.value(selection.count())
+    await custom_field_indexes.note_use(tx, resource, selection.helpful_indexes())
+    return int(number), [*subjects.warnings(), *wanted.compiled.warnings]
 
 
 def cut_limit(asked: int) -> tuple[int, list[str]]:
@@ -75,14 +86,21 @@ def cut_limit(asked: int) -> tuple[int, list[str]]:
     return asked, []
 
 
-def _keys(resource: type[Resource], sort: Sequence[tuple[str, Direction]]) -> list[Key]:
-    known = {name: subject for name, subject in own_subjects(resource).items() if subject.is_sortable}
+async def _subjects(tx: Transaction, resource: type[Resource], query: Query) -> Subjects:
+    names = {name for name, _ in query.sort} | (query.filter.names() if query.filter else set())
+    return await find_subjects(tx, resource, names)
+
+
+def _keys(resource: type[Resource], subjects: Subjects, sort: Sequence[tuple[str, Direction]]) -> list[Key]:
     keys: dict[str, Key] = {}
+    if len(sort) > MAX_SORT:
+        raise Invalid(FieldError("sort", "too_many", f"must have at most {MAX_SORT} keys"))
     for place, (name, direction) in enumerate(sort):
-        if name not in known:
-            message = f"{name!r} is not one of {', '.join(known)}"
+        subject = subjects.find(name)
+        if subject is None or not subject.is_sortable:
+            message = subjects.missing(name, sortable=True)
             raise Invalid(FieldError(f"sort.{place}.field", "unknown_field", message))
-        keys.setdefault(name, Key(known[name], direction))
+        keys.setdefault(name, Key(subject, direction))
         if name == "id":
             return list(keys.values())
     for column in resource.order:
@@ -99,43 +117,28 @@ def _position(keys: Sequence[Key], values: Sequence[Any]) -> list[Any]:
         raise invalid_cursor() from None  # the sort means something else by now
 
 
-def _shown(key: Key, row: Row) -> Any:
-    stored = row[key.subject.name]
-    return None if stored is None else key.subject.field.show(stored)
-
-
-def _statement(resource: type[Resource], segment: Segment, count: int) -> Sql:
-    by = order_by(segment, [key.subject.sql for key in segment.keys])
-    return Sql(
-        f"select {resource.selected(resource.table)} from {resource.table}"
-        f" where {segment.where.text} order by {by} limit {count}",
-        segment.where.args,
-    )
-
-
 def _asked(tx: Transaction, resource: type[Resource], query: Query) -> list[Any]:
     """What a cursor is bound to: the workspace and all of the query but the page."""
     condition = query.filter.model_dump(mode="python", by_alias=True, exclude_unset=True) if query.filter else None
     ids = list(query.ids) if query.ids is not None else None
-    return [str(tx.workspace_id), resource.table, condition, query.equal, ids, query.archived, query.sort]
+    sort = [list(key) for key in query.sort]
+    return [str(tx.workspace_id), resource.table, condition, query.equal, ids, query.q, query.archived, sort]
 
 
-async def _wanted(tx: Transaction, resource: type[Resource], query: Query) -> tuple[list[Sql], Sequence[str]]:
+async def _wanted(tx: Transaction, resource: type[Resource], subjects: Subjects, query: Query) -> Wanted:
+    compiled = await compile_filter(tx, resource, query.filter, equal=query.equal, subjects=subjects)
     conditions = [Sql.of("workspace_id = ?", tx.workspace_id)]
-    parts = [
-        Condition.model_validate({"field": name, "op": "eq", "value": value}) for name, value in query.equal.items()
-    ]
-    # Each by itself, so that an error names the place where the user put it.
-    asked = [*([query.filter] if query.filter else []), *parts]
     if resource.lifecycle.archive:
-        conditions += _archived(query, mentioned=any(each.mentions("archived_at") for each in asked))
+        mentioned = "archived_at" in query.equal or (query.filter is not None and query.filter.mentions("archived_at"))
+        conditions += _archived(query, mentioned=mentioned)
     if query.where is not None:
         conditions.append(query.where)
     if query.ids is not None:
         conditions.append(await resource.among(tx, set(query.ids)))
-    compiled = [await compile_filter(tx, resource, each) for each in asked]
-    warnings = [warning for each in compiled for warning in each.warnings]
-    return [*conditions, *(each.sql for each in compiled)], warnings
+    searched = None
+    if query.q and not query.q.isspace():
+        searched = Sql.of(f"{words(resource)} @@ search_query(?, ?)", tx.workspace_id, query.q)
+    return Wanted([*conditions, compiled.sql], compiled, searched)
 
 
 def _archived(query: Query, *, mentioned: bool) -> list[Sql]:

@@ -8,12 +8,14 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
-from ptolemy.engine.fields import Field as FieldKind
+from ptolemy.engine.fields import Field as AnyField
+from ptolemy.engine.fields import Text
 from ptolemy.engine.filters import Condition
 from ptolemy.engine.includes import steps
 from ptolemy.engine.keyset import Direction
 from ptolemy.engine.read import Archived
 from ptolemy.engine.resource import Resource, columns
+from ptolemy.engine.tables import searched
 
 
 class Body(BaseModel):
@@ -49,6 +51,11 @@ _ArchivedInBody = Annotated[
 """JSON has booleans, so they are taken too."""
 
 
+_RESERVED = frozenset({"filter", "sort", "limit", "after", "include", "q", "archived", "ids"})
+
+_MAX_WORDS = 200
+
+
 @dataclass(frozen=True)
 class Schemas:
     create: type[BaseModel]
@@ -70,11 +77,15 @@ class Schemas:
 def schemas(resource: type[Resource]) -> Schemas:
     title = "".join(word.capitalize() for word in resource.singular.split("_"))
     record = _model(title, _shown(resource), doc=resource.__doc__)
-    shorthands: dict[str, Any] = {name: (resource.fields[name].optional_annotation, None) for name in resource.listed()}
+    listed: dict[str, Any] = {name: (resource.fields[name].optional_annotation, None) for name in resource.listed()}
+    equal: dict[str, Any] = {name: (of.optional_annotation, None) for name, of in shorthands(resource).items()}
+    describes = Field(description="Words: each must be the beginning of one that the record has, whatever its case")
+    words_type: Any = Annotated[Text(max_length=_MAX_WORDS).optional_annotation, describes]
+    words: dict[str, Any] = {"q": (words_type, None)} if searched(resource) else {}
     archived: dict[str, Any] = {"archived": (Archived, "false")} if resource.lifecycle.archive else {}
     chosen_archived: dict[str, Any] = {"archived": (_ArchivedInBody, "false")} if archived else {}
     paged: dict[str, Any] = {"limit": (Annotated[int, Field(ge=1)], 50), "after": (str | None, None)}
-    chosen: dict[str, Any] = {"filter": (Condition | None, None), **chosen_archived, **shorthands}
+    chosen: dict[str, Any] = {**equal, "filter": (Condition | None, None), **chosen_archived, **words}
     ids = Annotated[str, Field(description="UUIDs or identifiers, joined by commas: just those records")]
     tokens = ", ".join(steps(resource)) or "none"
     include = Annotated[
@@ -97,13 +108,20 @@ def schemas(resource: type[Resource]) -> Schemas:
             f"{title}Filter", {**chosen, "sort": (list[Sort], []), **paged, "include": (list[str], [])}, Body
         ),
         count=_model(f"{title}Count", chosen, Body),
-        query=_model(f"{title}Query", {**paged, **archived, "ids": (ids | None, None), **included, **shorthands}, Body),
+        query=_model(
+            f"{title}Query", {**paged, **archived, "ids": (ids | None, None), **included, **listed, **words}, Body
+        ),
         one=_model(f"{title}OneQuery", included, Body),
         links={
             of.name: _model(f"{title}{of.name.capitalize()}", {of.name: (of.annotation, ...)}, Body)
             for of in resource.links()
         },
     )
+
+
+def shorthands(resource: type[Resource]) -> dict[str, AnyField[Any]]:
+    """The columns that a filter's body may compare with one value, beside the filter; words that mean more go first."""
+    return {name: of for name, of in columns(resource).items() if "eq" in of.operators and name not in _RESERVED}
 
 
 def _created(resource: type[Resource]) -> dict[str, Any]:
@@ -123,7 +141,7 @@ def _patched(resource: type[Resource]) -> dict[str, Any]:
     }
 
 
-def _sent(resource: type[Resource]) -> Iterator[tuple[str, FieldKind[Any]]]:
+def _sent(resource: type[Resource]) -> Iterator[tuple[str, AnyField[Any]]]:
     for name, of in resource.declared.items():
         if not of.derived:
             yield name, of

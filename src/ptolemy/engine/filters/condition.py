@@ -30,4 +30,8 @@ class Condition(BaseModel):
                 yield from part.walk(f"{path}.{word}.{position}", depth + 1)
 
     def mentions(self, name: str) -> bool:
-        return any(condition.field == name for _, _, condition in self.walk())
+        return name in self.names()
+
+    def names(self) -> set[str]:
+        """The fields that it speaks of."""
+        return {condition.field for _, _, condition in self.walk() if condition.field is not None}

@@ -10,7 +10,7 @@ _ORDER = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
 
 def compare(column: str, op: str, value: Any) -> Sql:
-    """`column op value`. `ne` and `not_in` match nulls too, unless they name null."""
+    """`column op value`; the column may be an expression. `ne` and `not_in` match nulls too, unless they name null."""
     if op == "is_null":
         return Sql(f"{column} is null" if value else f"{column} is not null")
     if op == "eq":
@@ -24,6 +24,15 @@ def compare(column: str, op: str, value: Any) -> Sql:
     if op == "like":
         return Sql.of(f"strpos(lower({column}), lower(? collate pg_c_utf8)) > 0", value)
     return Sql.of(f"{column} {_ORDER[op]} ?", value)
+
+
+def matches_null(op: str, value: Any) -> bool:
+    """Whether `op` finds records that have no value."""
+    if op == "is_null":
+        return bool(value)
+    if op in ("in", "not_in"):
+        return (None in value) == (op == "in")
+    return (value is None) == (op == "eq") if op in ("eq", "ne") else False
 
 
 def _member(column: str, values: list[Any]) -> Sql:
