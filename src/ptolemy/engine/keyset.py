@@ -44,7 +44,7 @@ def segments(keys: Sequence[Key], position: Sequence[Any] | None) -> list[Segmen
     lead = keys[0].subject
     if not lead.may_be_null:
         return [Segment(Sql("true"), keys)]
-    return [Segment(Sql(f"{lead.sql} is not null"), keys, lead), Segment(Sql(f"{lead.sql} is null"), keys[1:])]
+    return [Segment(Sql(f"{lead.sql} is not null"), keys, lead), *_nulls(keys)]
 
 
 def order_by(segment: Segment, expressions: Sequence[str]) -> str:
@@ -62,8 +62,12 @@ def _beyond(keys: Sequence[Key], position: Sequence[Any]) -> list[Segment]:
     lead, value, rest = keys[0].subject, position[0], keys[1:]
     if value is None:  # nulls come last: only ties are left behind one
         return [segment.within(Sql(f"{lead.sql} is null")) for segment in _beyond(rest, position[1:])]
-    nulls = [Segment(Sql(f"{lead.sql} is null"), rest)] if lead.may_be_null else []
-    return [*_further(keys, position), *nulls]
+    return [*_further(keys, position), *(_nulls(keys) if lead.may_be_null else [])]
+
+
+def _nulls(keys: Sequence[Key]) -> list[Segment]:
+    """The records without the leading key, by the others."""
+    return [segment.within(Sql(f"{keys[0].subject.sql} is null")) for segment in segments(keys[1:], None)]
 
 
 def _further(keys: Sequence[Key], position: Sequence[Any]) -> list[Segment]:
