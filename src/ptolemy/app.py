@@ -15,6 +15,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.api.account_operations import account_operations
@@ -127,12 +128,11 @@ def create_app(open_services: Opener) -> Requests:
     app.add_exception_handler(Exception, fault_problem)
     routes = [OperationRoute(operation, lambda: opened[0]) for operation in operations()]
     app.openapi = lambda: _openapi(app, routes, opened[0].public_path if opened else "")  # type: ignore[method-assign] # FastAPI's documented way
-    # Beside the operations that it describes, too.
-    app.add_route("/v1/openapi.json", lambda _: JSONResponse(app.openapi()), include_in_schema=False)
     # A relative address holds below any path that a proxy serves the product at.
     page = get_swagger_ui_html(openapi_url="openapi.json", title="Ptolemy")
-    app.add_route("/docs", lambda _: page, include_in_schema=False)
-    app.mount("/", Dispatcher(routes))
+    # The document, beside the operations that it describes too, and its page.
+    about = [Route("/v1/openapi.json", lambda _: JSONResponse(app.openapi())), Route("/docs", lambda _: page)]
+    app.mount("/", Dispatcher([*routes, *about]))
     return Requests(app)
 
 
