@@ -22,6 +22,7 @@ from ptolemy.api.account_operations import account_operations
 from ptolemy.api.answers import ProblemModel, http_problem, problem
 from ptolemy.api.dispatch import Dispatcher
 from ptolemy.api.export_operations import export_operations
+from ptolemy.api.headers import ANSWERED
 from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
 from ptolemy.api.operations import Operation, OperationRoute
@@ -145,5 +146,16 @@ def _openapi(app: FastAPI, routes: list[OperationRoute], public_path: str) -> di
         problem_schema = ProblemModel.model_json_schema(ref_template="#/components/schemas/{model}")
         components.setdefault("schemas", {}).update(problem_schema.pop("$defs"), Problem=problem_schema)
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        _describe_headers(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _describe_headers(document: dict[str, Any]) -> None:
+    """Says once which headers every answer has."""
+    document["components"]["headers"] = ANSWERED
+    everywhere = {name: {"$ref": f"#/components/headers/{name}"} for name in ANSWERED}
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for answer in operation["responses"].values():
+                answer["headers"] = {**answer.get("headers", {}), **everywhere}
