@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from ptolemy.api.accepted import prefers_csv
 from ptolemy.api.answers import json
 from ptolemy.api.bodies import validated
-from ptolemy.api.multipart import form_schema, read_form
+from ptolemy.api.multipart import Form, form_schema, read_form
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE, list_query
 from ptolemy.api.resource_types import ResourceType
@@ -68,12 +68,17 @@ ImportPage = _models.page
 
 def import_operations() -> list[Operation]:
     base = f"{WORKSPACE}/imports"
-    form: dict[str, Any] = {"openapi": form_schema(ImportRequest), "problems": (400, 413, 415, 422)}
+    form: dict[str, Any] = {
+        "openapi": form_schema(ImportRequest),
+        "problems": (400, 413, 415, 422),
+        "find": _form,
+    }
+    cancelled: dict[str, Any] = {"answers": {200: ImportJob}, "find": _find}
     return [
         Operation("POST", base, _create, "Import a file", "imports", "member", {202: ImportJob}, **form),
         Operation("GET", base, _list, "List imports", "imports", "viewer", {200: ImportPage}, query=_models.query),
-        Operation("GET", f"{base}/{{id}}", _get, "Get an import", "imports", "viewer", {200: ImportJob}),
-        Operation("POST", f"{base}/{{id}}/cancel", _cancel, "Cancel an import", "imports", "member", {200: ImportJob}),
+        Operation("GET", f"{base}/{{id}}", _get, "Get an import", "imports", "viewer", {200: ImportJob}, find=_find),
+        Operation("POST", f"{base}/{{id}}/cancel", _cancel, "Cancel an import", "imports", "member", **cancelled),
         Operation(
             "GET",
             f"{base}/{{id}}/errors",
@@ -83,6 +88,7 @@ def import_operations() -> list[Operation]:
             "viewer",
             {200: RowErrorPage},
             query=ErrorsQuery,
+            find=_find,
             openapi={"responses": {"200": {"content": {"text/csv": {"schema": {"type": "string"}}}}}},
         ),
     ]
@@ -91,7 +97,7 @@ def import_operations() -> list[Operation]:
 async def _create(call: Call) -> Response:
     """The file is kept and the import waits for its turn: ask at `Location` how far it has come."""
     services = call.services
-    form = await read_form(call.request, file_limit_bytes=services.max_upload_bytes)
+    form = await _form(call)
     asked: ImportRequest = validated(ImportRequest, form.fields)
     file = form.files.get("file")
     if file is None or len(form.files) > 1:
@@ -106,6 +112,10 @@ async def _create(call: Call) -> Response:
         await services.files.delete(file_key(call.caller.workspace_id, upload.import_id))
         raise
     return json(encode(document | render.warned(warnings)), 202, call.location(row["id"]))
+
+
+async def _form(call: Call) -> Form:
+    return await read_form(call.request, file_limit_bytes=call.services.max_upload_bytes)
 
 
 async def _stored(call: Call, file: UploadFile) -> Upload:
@@ -123,6 +133,11 @@ async def _list(call: Call) -> Response:
     async with call.transaction() as tx:
         page = await read.page(tx, Imports, list_query(Imports, call.query), call.services.cursors)
     return json(render.listing(Imports, page))
+
+
+async def _find(call: Call) -> None:
+    async with call.transaction() as tx:
+        await lookup.one(tx, Imports, call.path["id"])
 
 
 async def _get(call: Call) -> Response:
