@@ -26,11 +26,17 @@ ANSWERED = {
 
 _ETAG = {"ETag": _header("The version of the record, for If-Match and If-None-Match.", _TEXT)}
 _LOCATION = {"Location": _header("Where what was made is found.", _TEXT)}
+_REPLAYED = {"Idempotency-Replayed": _header("`true` where an earlier call with this key was answered so.", _TEXT)}
 
 
 def parameters(operation: Operation) -> list[dict[str, Any]]:
     """The headers that the operation takes, besides those of every request."""
     found = []
+    if operation.takes_key:
+        description = (
+            "The same key with the same request, within 24 hours, is answered as the first time; nothing is done twice."
+        )
+        found.append(_parameter("Idempotency-Key", description, {"pattern": "^[!-~]{1,255}$"}))
     if operation.takes_if_match:
         found.append(_parameter("If-Match", "Refuse with 412 unless the record has one of these ETags."))
     if operation.versioned and operation.method == "GET":
@@ -55,6 +61,8 @@ def _of_success(operation: Operation, status: int) -> Iterable[tuple[str, Any]]:
         yield from _ETAG.items()
     if status in (201, 202):
         yield from _LOCATION.items()
+    if operation.takes_key:
+        yield from _REPLAYED.items()
 
 
 def _parameter(name: str, description: str, schema: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ptolemy.api import bodies, gate, headers
+from ptolemy.api import bodies, gate, headers, idempotency
 from ptolemy.api.services import Call, Services
 from ptolemy.kernel.actors import Role
 from ptolemy.kernel.problems import Invalid
 
 Handler = Callable[[Call], Awaitable[Response]]
 Access = Role | Literal["anyone", "signed_in", "human"]
+Keyed = Literal["by_route", "by_handler", "never"]
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,17 @@ class Operation:
     problems: tuple[int, ...] = ()
     find: Callable[[Call], Awaitable[object]] | None = None
     """Looks at the record that the path names: that there is none, or which state it is in, is told before the 422."""
+    keyed: Keyed = "by_route"
+    """Who sees to it that a POST with an `Idempotency-Key` is done once; a handler digests what isn't JSON itself."""
     versioned: bool = False
     """It answers or changes one record that has an ETag."""
     openapi: Mapping[str, Any] = field(default_factory=dict)
     """What OpenAPI must say besides: bodies that aren't JSON."""
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether it honours `Idempotency-Key`: a POST that writes. What a viewer may ask for only reads."""
+        return self.method == "POST" and self.keyed != "never" and self.access not in ("anyone", "viewer")
 
     @property
     def takes_if_match(self) -> bool:
@@ -78,6 +86,7 @@ class OperationRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         operation = self.operation
+        once_by_route = operation.takes_key and operation.keyed == "by_route"
 
         async def handle(request: Request) -> Response:
             services = self._services()
@@ -93,7 +102,10 @@ class OperationRoute(APIRoute):
                 if operation.find:
                     await operation.find(call)
                 raise
-            return await operation.handler(replace(call, query=query, body=body))
+            call = replace(call, query=query, body=body)
+            if once_by_route:
+                return await idempotency.once(call, sent, operation.handler)
+            return await operation.handler(call)
 
         return handle
 
@@ -112,6 +124,8 @@ def _problem_statuses(operation: Operation) -> list[int]:
         found.add(404)
     if operation.takes_if_match:
         found.add(412)
+    if operation.takes_key:
+        found.add(409)
     if operation.query or operation.body:
         found.add(400)
     if operation.body:

@@ -60,7 +60,7 @@ def sign_in_operations() -> list[Operation]:
             body=Refresh,
             problems=(401,),
         ),
-        Operation("POST", f"{base}/logout", logout, "Sign out", tag, "human", {204: None}),
+        Operation("POST", f"{base}/logout", logout, "Sign out", tag, "human", {204: None}, keyed="never"),
         Operation("GET", f"{base}/me", me, "Who am I?", tag, "signed_in", {200: Me}),
     ]
 

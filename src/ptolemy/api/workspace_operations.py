@@ -83,7 +83,7 @@ async def listing(call: Call) -> Response:
 
 async def create(call: Call) -> Response:
     caller = replace(call.caller, workspace_id=uuid7())
-    async with call.services.database.transaction(caller) as tx:
+    async with call.transaction(caller) as tx:
         row = await workspaces.create_workspace(
             tx, call.body.slug, call.body.name, creator=call.signed_in.user_id, seed=seed
         )
