@@ -68,9 +68,15 @@ def product_database_url(postgresql: EmbeddedServer, pytestconfig: pytest.Config
 
 
 @pytest.fixture(scope="session")
-def product_url(product_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def product_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The running product's file store."""
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="session")
+def product_url(product_database_url: str, product_files: Path) -> Iterator[str]:
     """The address of the running product."""
-    with serving(configured(product_database_url, tmp_path_factory.mktemp("files"))) as url:
+    with serving(configured(product_database_url, product_files)) as url:
         yield url
 
 

@@ -15,6 +15,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.api.account_operations import account_operations
@@ -22,6 +23,7 @@ from ptolemy.api.answers import ProblemModel, http_problem, problem
 from ptolemy.api.dispatch import Dispatcher
 from ptolemy.api.event_operations import event_operations
 from ptolemy.api.export_operations import export_operations
+from ptolemy.api.headers import ANSWERED
 from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
 from ptolemy.api.item_operations import item_operations
@@ -146,12 +148,11 @@ def create_app(open_services: Opener) -> Requests:
     app.add_exception_handler(Exception, fault_problem)
     routes = [OperationRoute(operation, lambda: opened[0]) for operation in operations()]
     app.openapi = lambda: _openapi(app, routes, opened[0].public_path if opened else "")  # type: ignore[method-assign] # FastAPI's documented way
-    # Beside the operations that it describes, too.
-    app.add_route("/v1/openapi.json", lambda _: JSONResponse(app.openapi()), include_in_schema=False)
     # A relative address holds below any path that a proxy serves the product at.
     page = get_swagger_ui_html(openapi_url="openapi.json", title="Ptolemy")
-    app.add_route("/docs", lambda _: page, include_in_schema=False)
-    app.mount("/", Dispatcher(routes))
+    # The document, beside the operations that it describes too, and its page.
+    about = [Route("/v1/openapi.json", lambda _: JSONResponse(app.openapi())), Route("/docs", lambda _: page)]
+    app.mount("/", Dispatcher([*routes, *about]))
     return Requests(app)
 
 
@@ -164,5 +165,16 @@ def _openapi(app: FastAPI, routes: list[OperationRoute], public_path: str) -> di
         problem_schema = ProblemModel.model_json_schema(ref_template="#/components/schemas/{model}")
         components.setdefault("schemas", {}).update(problem_schema.pop("$defs"), Problem=problem_schema)
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        _describe_headers(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _describe_headers(document: dict[str, Any]) -> None:
+    """Says once which headers every answer has."""
+    document["components"]["headers"] = ANSWERED
+    everywhere = {name: {"$ref": f"#/components/headers/{name}"} for name in ANSWERED}
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for answer in operation["responses"].values():
+                answer["headers"] = {**answer.get("headers", {}), **everywhere}

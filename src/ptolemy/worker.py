@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from uuid import UUID
 
+from ptolemy.accounts.access import NOWHERE
 from ptolemy.accounts.workspaces import workspace_ids
+from ptolemy.api.kept_answers import forget_old
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
 from ptolemy.engine import custom_field_indexes
@@ -75,6 +78,8 @@ class UpkeepHandler:
     async def run(self, job: Job) -> None:
         async with self._database.session() as session:
             workspaces = await workspace_ids(session)
+        # The answers of requests that name no workspace lie nowhere.
+        await self._forget_answers(NOWHERE)
         for workspace in workspaces:
             if job.stopping.is_set():
                 raise Interrupted
@@ -82,8 +87,16 @@ class UpkeepHandler:
                 await items.fold(tx)
                 await remove_expired_files(tx, self._files)
                 await custom_field_indexes.reconsider(tx)
+            await self._forget_answers(workspace)
         async with self._database.session() as session:
             await job.finish(session)
+
+    async def _forget_answers(self, workspace: UUID) -> None:
+        """A few at a time, so that nobody's request waits for long."""
+        more = True
+        while more:
+            async with self._database.transaction(Caller(workspace, SYSTEM)) as tx:
+                more = await forget_old(tx)
 
     async def gave_up(self, job: Job, reason: str) -> None:
         """Nothing to mark: it comes round again."""

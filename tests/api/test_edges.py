@@ -182,8 +182,8 @@ def test_a_verb_that_a_resource_lacks_is_a_405(shop: Stock, collection: str) -> 
 
 
 def test_a_405_names_every_method_of_the_address(shop: Stock, download: str) -> None:
-    assert shop.workspace.admin.put("/instruments").headers["allow"] == "GET, POST"
-    assert shop.workspace.admin.put("/instruments/bhp.ax").headers["allow"] == "DELETE, GET, PATCH"
+    assert shop.workspace.admin.put("/instruments").headers["allow"] == "GET, HEAD, POST"
+    assert shop.workspace.admin.put("/instruments/bhp.ax").headers["allow"] == "DELETE, GET, HEAD, PATCH"
     assert httpx.post(download).headers["allow"] == "GET, HEAD"
 
 

@@ -95,7 +95,8 @@ def in_the_workspace(case: Case[Any], workspace: Workspace, data: Any) -> None:
 
 def test_every_reference_of_the_document_leads_somewhere(product_url: str) -> None:
     document = httpx.get(f"{product_url}/v1/openapi.json").json()
-    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    components = document["components"]
+    known = {f"#/components/{kind}/{name}" for kind in ("schemas", "headers") for name in components[kind]}
     assert {"#/components/schemas/Problem", "#/components/schemas/FieldError"} <= known
     assert set(re.findall(r'"\$ref": ?"([^"]+)"', json.dumps(document))) <= known
 

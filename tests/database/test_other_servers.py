@@ -224,6 +224,31 @@ def test_of_suspensions_that_overlap_one_is_taken(workspace: Workspace) -> None:
         assert sorted(threads.map(suspend, range(4))) == [201, 409, 409, 409]
 
 
+def test_requests_with_one_key_are_done_once(ground: Ground, workspace: Workspace) -> None:
+    workspace.equity()
+    token, headers = workspace.token("member"), {"Idempotency-Key": uuid4().hex}
+    body = {"identifier": "bhp.ax", "name": "BHP", "type_id": "equity"}
+
+    def create(_: int) -> tuple[int, bytes]:
+        with workspace.client(token) as client:
+            answer = client.post("/instruments", json=body, headers=headers)
+            return answer.status_code, answer.content
+
+    with ThreadPoolExecutor(4) as threads:
+        [(status, _)] = set(threads.map(create, range(4)))
+    assert status == 201
+    # A day later the key is new: the refusal takes the place of the answer.
+    make_older = "update idempotency_keys set created_at = now() - interval '1 day' where workspace_id = $1"
+    ask(ground.dsn, make_older, ground.id_of(workspace))
+    assert {create(0)[0], create(0)[0]} == {409}
+
+
+def test_a_workspace_with_a_key_is_created_once(workspace: Workspace) -> None:
+    body, headers = {"slug": f"w-{uuid4().hex}"}, {"Idempotency-Key": uuid4().hex}
+    answers = [workspace.admin.post(f"{workspace.url}/v1/workspaces", json=body, headers=headers) for _ in range(2)]
+    assert [answered(answer, 201) for answer in answers] == [answers[0].json()] * 2
+
+
 def test_events_bear_the_number_of_the_transaction_that_clients_see(ground: Ground, workspace: Workspace) -> None:
     """Not that of a worker's part in it: the feed is ordered by it over all workspaces."""
     before = int(ask(ground.dsn, "select pg_current_xact_id()::text"))

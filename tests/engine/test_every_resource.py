@@ -158,6 +158,21 @@ def test_a_change_that_changes_nothing_leaves_no_trace(
 
 
 @every_resource
+def test_a_record_has_one_etag_for_each_of_its_states(resource: Resource, workspace: Workspace) -> None:
+    records = Records(workspace, resource)
+    created = workspace.admin.post(records.path, json=records.body(0))
+    path, known = f"{records.path}/{answered(created, 201)['id']}", created.headers["etag"]
+    assert workspace.robot.get(path).headers["etag"] == known
+    assert workspace.admin.patch(path, json=records.body(0), headers={"if-match": known}).headers["etag"] == known
+    changed = workspace.admin.patch(path, json=records.change, headers={"if-match": known})
+    assert changed.status_code == 200
+    assert workspace.robot.get(path).headers["etag"] == changed.headers["etag"] != known
+    problem(workspace.admin.patch(path, json=records.change, headers={"if-match": known}), 412, "precondition_failed")
+    problem(workspace.admin.delete(path, headers={"if-match": known}), 412, "precondition_failed")
+    answered(workspace.admin.delete(path, headers={"if-match": changed.headers["etag"]}), 204)
+
+
+@every_resource
 def test_an_unknown_field_is_refused_by_name(resource: Resource, workspace: Workspace) -> None:
     records = Records(workspace, resource)
     response = workspace.admin.post(records.path, json={**records.body(0), "colour": "blue"})

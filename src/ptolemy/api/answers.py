@@ -70,12 +70,13 @@ _DETAILS = {404: "there is nothing at this address", 405: "this address doesn't 
 async def http_problem(request: Request, error: Exception) -> Response:
     """What the router itself refuses: an unknown address, a method that a resource lacks."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these alone
+    code = _CODES.get(error.status_code, "http_error")
     document = {
-        "type": "about:blank",
-        "title": _CODES.get(error.status_code, "error").replace("_", " ").capitalize(),
+        "type": f"urn:ptolemy:problem:{code}",
+        "title": code.replace("_", " ").capitalize(),
         "status": error.status_code,
         "detail": _DETAILS.get(error.status_code, str(error.detail)),
-        "code": _CODES.get(error.status_code, "http_error"),
+        "code": code,
         "request_id": request.scope["request_id"],
     }
     headers = dict(error.headers or {})

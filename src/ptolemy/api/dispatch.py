@@ -31,6 +31,7 @@ class Dispatcher(Router):
             # A client that is rooted at the workspace asks for its root with a slash.
             scope["path"] = path[:-1]
         allowed: set[str] = set()
+        looked_at: tuple[Route, Scope] | None = None
         for route in self._by_shape.get(_shape(scope["path"]), ()):
             match, child_scope = route.matches(scope)
             if match is Match.FULL:
@@ -39,6 +40,16 @@ class Dispatcher(Router):
                 return
             if match is Match.PARTIAL:
                 allowed |= route.methods or set()
+                if "GET" in allowed:
+                    allowed.add("HEAD")
+                if scope["method"] == "HEAD" and "GET" in (route.methods or ()):
+                    looked_at = route, child_scope
+        if looked_at:
+            # As GET: the server below sends the head of the answer alone (RFC 9110, section 9.3.2).
+            route, child_scope = looked_at
+            scope.update(child_scope)
+            await route.app(scope, receive, send)
+            return
         if allowed or self._is_lacking(scope["path"]):
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
         await self.default(scope, receive, send)

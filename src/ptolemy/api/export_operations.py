@@ -46,11 +46,12 @@ ExportPage = create_model("ExportPage", __base__=_models.page, data=(list[Export
 
 def export_operations() -> list[Operation]:
     base = f"{WORKSPACE}/exports"
+    one: dict[int, type[BaseModel] | None] = {200: ExportJob}
     return [
         Operation("POST", base, _create, "Export records", "exports", "member", {202: ExportJob}, body=ExportRequest),
         Operation("GET", base, _list, "List exports", "exports", "viewer", {200: ExportPage}, query=_models.query),
-        Operation("GET", f"{base}/{{id}}", _get, "Get an export", "exports", "viewer", {200: ExportJob}),
-        Operation("POST", f"{base}/{{id}}/cancel", _cancel, "Cancel an export", "exports", "member", {200: ExportJob}),
+        Operation("GET", f"{base}/{{id}}", _get, "Get an export", "exports", "viewer", one, find=_find),
+        Operation("POST", f"{base}/{{id}}/cancel", _cancel, "Cancel an export", "exports", "member", one, find=_find),
         _signed("GET", "Download a file by its signed address", _FILE),
         _signed("HEAD", "Look at a file by its signed address", {}),
     ]
@@ -95,6 +96,11 @@ async def _list(call: Call) -> Response:
     async with call.transaction() as tx:
         page = await read.page(tx, Exports, list_query(Exports, call.query), call.services.cursors)
     return json(render.envelope([_document(call, row) for row in page.rows], page))
+
+
+async def _find(call: Call) -> None:
+    async with call.transaction() as tx:
+        await lookup.one(tx, Exports, call.path["id"])
 
 
 async def _get(call: Call) -> Response:

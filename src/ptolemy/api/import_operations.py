@@ -13,10 +13,11 @@ from pydantic import BaseModel, Field, create_model
 from starlette.datastructures import UploadFile
 from starlette.responses import Response, StreamingResponse
 
+from ptolemy.api import idempotency
 from ptolemy.api.accepted import prefers_csv
 from ptolemy.api.answers import json
 from ptolemy.api.bodies import validated
-from ptolemy.api.multipart import form_schema, read_form
+from ptolemy.api.multipart import Form, form_schema, read_form
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE, list_query
 from ptolemy.api.resource_types import ResourceType
@@ -68,12 +69,18 @@ ImportPage = _models.page
 
 def import_operations() -> list[Operation]:
     base = f"{WORKSPACE}/imports"
-    form: dict[str, Any] = {"openapi": form_schema(ImportRequest), "problems": (400, 413, 415, 422)}
+    form: dict[str, Any] = {
+        "openapi": form_schema(ImportRequest),
+        "problems": (400, 413, 415, 422),
+        "keyed": "by_handler",
+        "find": _form,
+    }
+    cancelled: dict[str, Any] = {"answers": {200: ImportJob}, "keyed": "by_handler", "find": _find}
     return [
         Operation("POST", base, _create, "Import a file", "imports", "member", {202: ImportJob}, **form),
         Operation("GET", base, _list, "List imports", "imports", "viewer", {200: ImportPage}, query=_models.query),
-        Operation("GET", f"{base}/{{id}}", _get, "Get an import", "imports", "viewer", {200: ImportJob}),
-        Operation("POST", f"{base}/{{id}}/cancel", _cancel, "Cancel an import", "imports", "member", {200: ImportJob}),
+        Operation("GET", f"{base}/{{id}}", _get, "Get an import", "imports", "viewer", {200: ImportJob}, find=_find),
+        Operation("POST", f"{base}/{{id}}/cancel", _cancel, "Cancel an import", "imports", "member", **cancelled),
         Operation(
             "GET",
             f"{base}/{{id}}/errors",
@@ -83,6 +90,7 @@ def import_operations() -> list[Operation]:
             "viewer",
             {200: RowErrorPage},
             query=ErrorsQuery,
+            find=_find,
             openapi={"responses": {"200": {"content": {"text/csv": {"schema": {"type": "string"}}}}}},
         ),
     ]
@@ -90,22 +98,36 @@ def import_operations() -> list[Operation]:
 
 async def _create(call: Call) -> Response:
     """The file is kept and the import waits for its turn: ask at `Location` how far it has come."""
-    services = call.services
-    form = await read_form(call.request, file_limit_bytes=services.max_upload_bytes)
+    form = await _form(call)
     asked: ImportRequest = validated(ImportRequest, form.fields)
     file = form.files.get("file")
     if file is None or len(form.files) > 1:
         raise Invalid(FieldError("file", "required", "the form must carry one file, named file"))
     # The file goes to the store first, so that the job finds it whatever becomes of this process.
     upload = await _stored(call, file)
-    try:
+
+    async def request(call: Call) -> Response:
         async with call.transaction() as tx:
             row, warnings = await request_import(tx, asked.resource_type, asked.on_error, upload)
             document = await _document(tx, row)
-    except BaseException:
-        await services.files.delete(file_key(call.caller.workspace_id, upload.import_id))
-        raise
-    return json(encode(document | render.warned(warnings)), 202, call.location(row["id"]))
+        return json(encode(document | render.warned(warnings)), 202, call.location(row["id"]))
+
+    answer = None
+    try:
+        answer = await idempotency.once(call, _content(form, upload), request)
+        return answer
+    finally:
+        if answer is None or idempotency.is_replayed(answer):
+            await call.services.files.delete(file_key(call.caller.workspace_id, upload.import_id))
+
+
+async def _form(call: Call) -> Form:
+    return await read_form(call.request, file_limit_bytes=call.services.max_upload_bytes)
+
+
+def _content(form: Form, upload: Upload) -> bytes:
+    """What tells one form from another: boundaries don't, and the file is told by its digest."""
+    return encode([sorted(form.fields.items()), upload.file_name, upload.sha256])
 
 
 async def _stored(call: Call, file: UploadFile) -> Upload:
@@ -125,6 +147,11 @@ async def _list(call: Call) -> Response:
     return json(render.listing(Imports, page))
 
 
+async def _find(call: Call) -> None:
+    async with call.transaction() as tx:
+        await lookup.one(tx, Imports, call.path["id"])
+
+
 async def _get(call: Call) -> Response:
     async with call.transaction() as tx:
         document = await _document(tx, await lookup.one(tx, Imports, call.path["id"]))
@@ -132,12 +159,20 @@ async def _get(call: Call) -> Response:
 
 
 async def _cancel(call: Call) -> Response:
-    async with call.transaction() as tx:
-        row = await cancel_import(tx, call.path["id"])
-        document = await _document(tx, row)
-    if row["status"] == "cancelled":
-        await call.services.files.delete(file_key(row["workspace_id"], row["id"]))
-    return json(encode(document))
+    cancelled: Row | None = None
+
+    async def cancel(call: Call) -> Response:
+        nonlocal cancelled
+        async with call.transaction() as tx:
+            cancelled = await cancel_import(tx, call.path["id"])
+            document = await _document(tx, cancelled)
+        return json(encode(document))
+
+    answer = await idempotency.once(call, b"", cancel)
+    # Only now is it committed: an import that goes on needs its file.
+    if cancelled and cancelled["status"] == "cancelled":
+        await call.services.files.delete(file_key(cancelled["workspace_id"], cancelled["id"]))
+    return answer
 
 
 async def _errors(call: Call) -> Response:

@@ -51,11 +51,20 @@ def membership_operations() -> list[Operation]:
     answer: dict[int, type[BaseModel] | None] = {200: Membership}
     return [
         Operation("GET", MEMBERSHIPS, listing, "List members", tag, "admin", {200: MembershipPage}, query=PageQuery),
-        Operation("GET", one, get, "Get a member", tag, "admin", answer),
+        Operation("GET", one, get, "Get a member", tag, "admin", answer, find=get),
         Operation(
-            "PATCH", one, patch, "Change a member's role", tag, "admin", answer, body=MembershipPatch, problems=(409,)
+            "PATCH",
+            one,
+            patch,
+            "Change a member's role",
+            tag,
+            "admin",
+            answer,
+            body=MembershipPatch,
+            problems=(409,),
+            find=get,
         ),
-        Operation("DELETE", one, delete, "Remove a member", tag, "admin", {204: None}, problems=(409,)),
+        Operation("DELETE", one, delete, "Remove a member", tag, "admin", {204: None}, problems=(409,), find=get),
     ]
 
 

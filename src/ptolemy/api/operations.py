@@ -13,13 +13,14 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ptolemy.api import bodies, gate
+from ptolemy.api import bodies, gate, headers, idempotency
 from ptolemy.api.services import Call, Services
 from ptolemy.kernel.actors import Role
 from ptolemy.kernel.problems import Invalid
 
 Handler = Callable[[Call], Awaitable[Response]]
-Access = Role | Literal["anyone", "signed_in"]
+Access = Role | Literal["anyone", "signed_in", "human"]
+Keyed = Literal["by_route", "by_handler", "never"]
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,23 @@ class Operation:
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     problems: tuple[int, ...] = ()
-    find: Callable[[Call], Awaitable[None]] | None = None
-    """Looks for the record that the path names: that there is none is told before what is wrong with the rest."""
+    find: Callable[[Call], Awaitable[object]] | None = None
+    """Looks at the record that the path names: that there is none, or which state it is in, is told before the 422."""
+    keyed: Keyed = "by_route"
+    """Who sees to it that a POST with an `Idempotency-Key` is done once; a handler digests what isn't JSON itself."""
+    versioned: bool = False
+    """It answers or changes one record that has an ETag."""
     openapi: Mapping[str, Any] = field(default_factory=dict)
     """What OpenAPI must say besides: bodies that aren't JSON."""
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether it honours `Idempotency-Key`: a POST that writes. What a viewer may ask for only reads."""
+        return self.method == "POST" and self.keyed != "never" and self.access not in ("anyone", "viewer")
+
+    @property
+    def takes_if_match(self) -> bool:
+        return self.versioned and self.method != "GET" and "{id}" in self.path
 
     @property
     def name(self) -> str:
@@ -72,19 +86,26 @@ class OperationRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         operation = self.operation
+        once_by_route = operation.takes_key and operation.keyed == "by_route"
 
         async def handle(request: Request) -> Response:
             services = self._services()
             access = await gate.admit(request, services.database, operation.access)
             call = Call(request, services, access, request.path_params, None, None)
+            sent = await bodies.json_body(request) if operation.body else b""
+            said = bodies.decoded_json(sent) if operation.body else None
             try:
                 query = bodies.validated_query(request, operation.query)
-                body = await bodies.validated_json(request, operation.body) if operation.body else None
+                # Strictly: a text is no number, and no boolean.
+                body = bodies.validated(operation.body, said, strict=True) if operation.body else None
             except Invalid:
                 if operation.find:
                     await operation.find(call)
                 raise
-            return await operation.handler(replace(call, query=query, body=body))
+            call = replace(call, query=query, body=body)
+            if once_by_route:
+                return await idempotency.once(call, sent, operation.handler)
+            return await operation.handler(call)
 
         return handle
 
@@ -101,6 +122,10 @@ def _problem_statuses(operation: Operation) -> list[int]:
         found |= {401, 403}
     if "{workspace}" in operation.path or "{id}" in operation.path:
         found.add(404)
+    if operation.takes_if_match:
+        found.add(412)
+    if operation.takes_key:
+        found.add(409)
     if operation.query or operation.body:
         found.add(400)
     if operation.body:
@@ -110,7 +135,11 @@ def _problem_statuses(operation: Operation) -> list[int]:
 
 def _extra(operation: Operation) -> dict[str, Any]:
     security: dict[str, Any] = {} if operation.access == "anyone" else {"security": [{"bearer": []}]}
-    return {**security, **operation.openapi}
+    documented = dict(operation.openapi)
+    answers: dict[str, Any] = {status: dict(answer) for status, answer in documented.pop("responses", {}).items()}
+    for status, answer in headers.answers(operation).items():
+        answers[status] = {**answers.get(status, {}), **answer}
+    return {**security, **documented, "parameters": headers.parameters(operation), "responses": answers}
 
 
 def _documented(operation: Operation) -> Callable[..., Any]:

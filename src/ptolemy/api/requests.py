@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ptolemy.api import rate_limits
 from ptolemy.api.answers import problem_response
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.problems import Problem
@@ -40,7 +41,11 @@ class Requests:
             nonlocal status, ended
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    *rate_limits.headers(scope),
+                ]
             ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from starlette.responses import Response
 
+from ptolemy.api import conditions
 from ptolemy.api.answers import json, no_content
 from ptolemy.api.operations import Handler, Operation
 from ptolemy.api.services import Call
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import includes, lifecycle, lookup, read, render, write
+from ptolemy.engine.etags import etag, etag_of
 from ptolemy.engine.read import Query
 from ptolemy.engine.resource import Resource
 from ptolemy.engine.schemas import Body, Count, Schemas, schemas, shorthands
@@ -43,32 +45,42 @@ def read_operations(resource: Resource, handlers: type[Handlers] | None = None) 
 
 def _reading(resource: Resource, models: Schemas, of: Handlers) -> list[Operation]:
     many = resource.collection.replace("-", " ")
-    one: Answers = {200: models.record | models.with_included}
     operation = partial(_operation, resource, access="viewer")
+    one: dict[str, Any] = {"answers": {200: models.record | models.with_included}, "versioned": True}
     return [
         operation("GET", "", of.list, f"List {many}", {200: models.page}, query=models.query),
         operation("POST", "/filter", of.filter, f"Filter {many}", {200: models.page}, body=models.filter),
         operation("POST", "/count", of.count, f"Count {many}", {200: Count}, body=models.count),
-        operation("GET", "/{id}", of.get, f"Get {resource.a_called}", one, query=models.one, find=of.find),
+        operation("GET", "/{id}", of.get, f"Get {resource.a_called}", query=models.one, find=of.find, **one),
     ]
 
 
 def _writing(resource: Resource, models: Schemas, of: Handlers) -> list[Operation]:
     called = resource.a_called
     one: Answers = {200: models.record}
-    operation = partial(_operation, resource, access=resource.write_role, problems=(409,))
+    operation = partial(_operation, resource, access=resource.write_role, problems=(409,), versioned=True)
     operations = [
         operation("POST", "", of.create, f"Create {called}", {201: models.record}, body=models.create),
-        operation("PATCH", "/{id}", of.patch, f"Change {called}", one, body=models.patch, find=of.find),
+        operation("PATCH", "/{id}", of.patch, f"Change {called}", one, body=models.patch, find=of.find_changeable),
         operation(
-            "DELETE", "/{id}", of.delete, f"Archive or delete {called}", {204: None}, query=DeleteQuery, find=of.find
+            "DELETE",
+            "/{id}",
+            of.delete,
+            f"Archive or delete {called}",
+            {204: None},
+            query=DeleteQuery,
+            find=of.find_deletable,
         ),
     ]
     for name, body in models.links.items():
         summary = f"Set the {name} of {called}"
-        operations.append(operation("PUT", f"/{{id}}/{name}", of.patch, summary, one, body=body, find=of.find))
+        operations.append(
+            operation("PUT", f"/{{id}}/{name}", of.patch, summary, one, body=body, find=of.find_changeable)
+        )
     if resource.lifecycle.archive:
-        operations.append(operation("POST", "/{id}/restore", of.restore, f"Restore {called}", one, find=of.find))
+        operations.append(
+            operation("POST", "/{id}/restore", of.restore, f"Restore {called}", one, find=of.find_restorable)
+        )
     return operations
 
 
@@ -129,42 +141,67 @@ class Handlers:
             number, warnings = await read.count(tx, self._kind, query)
         return json(encode({"count": number} | render.warned(warnings)))
 
-    async def find(self, call: Call) -> None:
+    async def find(self, call: Call) -> Row:
         async with call.transaction() as tx:
-            await self.one(tx, call.path["id"])
+            return await self.one(tx, call.path["id"])
+
+    async def find_changeable(self, call: Call) -> None:
+        write.check_changeable(self._resource, await self.find(call), conditions.expected(call.request))
+
+    async def find_restorable(self, call: Call) -> None:
+        write.check_restorable(self._resource, await self.find(call), conditions.expected(call.request))
+
+    async def find_deletable(self, call: Call) -> None:
+        conditions.expected(call.request).check(self._kind, await self.find(call))
 
     async def get(self, call: Call) -> Response:
-        paths = _paths(call.query.include)
+        if call.query.include is not None:
+            return await self._get_with_included(call, _paths(call.query.include))
+        answer = self._answer(await self.find(call))
+        if conditions.is_known(call.request, answer.headers["etag"]):
+            return Response(status_code=304, headers={"ETag": answer.headers["etag"]})
+        return answer
+
+    async def _get_with_included(self, call: Call, paths: Sequence[str]) -> Response:
+        """The version is that of the record alone, so it says nothing of what is included: there is no 304."""
         wanted = includes.parse(self._kind, paths)
         async with call.transaction() as tx:
             row = await self.one(tx, call.path["id"])
             found = await includes.included(tx, self._kind, [row], wanted)
-        return json(render.with_included(self._kind, row, found) if paths else render.record(self._kind, row))
+        return json(render.with_included(self._kind, row, found), headers={"ETag": etag(self._kind, row)})
 
     async def create(self, call: Call) -> Response:
         async with call.transaction() as tx:
             row = await write.create(tx, self._resource, call.sent())
-        return json(render.record(self._kind, row), 201, call.location(row["id"]))
+        return self._answer(row, 201, call.location(row["id"]))
 
     async def patch(self, call: Call) -> Response:
+        expected = conditions.expected(call.request)
         async with call.transaction() as tx:
-            row = await write.change(tx, self._resource, call.path["id"], call.sent())
-        return json(render.record(self._kind, row))
+            row = await write.change(tx, self._resource, call.path["id"], call.sent(), expected=expected)
+        return self._answer(row)
 
     async def restore(self, call: Call) -> Response:
+        expected = conditions.expected(call.request)
         async with call.transaction() as tx:
-            row = await write.restore(tx, self._resource, call.path["id"])
-        return json(render.record(self._kind, row))
+            row = await write.restore(tx, self._resource, call.path["id"], expected=expected)
+        return self._answer(row)
+
+    def _answer(self, row: Row, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        """One record, with its version."""
+        record = render.record(self._kind, row)
+        return json(record, status, {**(headers or {}), "ETag": etag_of(record)})
 
     async def delete(self, call: Call) -> Response:
-        key, asked = call.path["id"], call.query
+        key, asked, expected = call.path["id"], call.query, conditions.expected(call.request)
         if asked.cascade and not asked.hard:
+            await self.find_deletable(call)
             raise Invalid(FieldError("cascade", "requires_hard", "is for hard deletes: add hard=true, or leave it out"))
         async with call.transaction() as tx:
             if asked.hard or not self._resource.lifecycle.archive:
-                await lifecycle.hard_delete(tx, self._resource, key, cascade=asked.cascade)
+                await lifecycle.hard_delete(tx, self._resource, key, cascade=asked.cascade, expected=expected)
             else:
-                await lifecycle.archive(tx, self._resource, key)
+                await lifecycle.archive(tx, self._resource, key, expected=expected)
         return no_content()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -81,13 +82,17 @@ def robot_operations() -> list[Operation]:
     tag, many = "robots", f"{MEMBERSHIPS}/robots"
     one = f"{many}/{{user_id}}"
     of_one = f"{one}/tokens"
+
+    def found(answers: Mapping[int, type[BaseModel] | None]) -> dict[str, Any]:
+        return {"tag": tag, "access": "admin", "answers": answers, "find": get}
+
     return [
         Operation("GET", many, listing, "List robots", tag, "admin", {200: RobotPage}, query=PageQuery),
         Operation("POST", many, create, "Create a robot", tag, "admin", {201: Robot}, body=RobotCreate),
-        Operation("GET", one, get, "Get a robot", tag, "admin", {200: Robot}),
-        Operation("GET", of_one, list_tokens, "List a robot's tokens", tag, "admin", {200: TokenPage}, query=PageQuery),
-        Operation("POST", of_one, create_token, "Create a token", tag, "admin", {201: NewToken}, body=TokenCreate),
-        Operation("DELETE", f"{of_one}/{{token_id}}", revoke_token, "Revoke a token", tag, "admin", {204: None}),
+        Operation("GET", one, get, "Get a robot", tag, "admin", {200: Robot}, find=get),
+        Operation("GET", of_one, list_tokens, "List a robot's tokens", query=PageQuery, **found({200: TokenPage})),
+        Operation("POST", of_one, create_token, "Create a token", body=TokenCreate, **found({201: NewToken})),
+        Operation("DELETE", f"{of_one}/{{token_id}}", revoke_token, "Revoke a token", **found({204: None})),
     ]
 
 

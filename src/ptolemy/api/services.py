@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,6 +47,8 @@ class Call:
     path: Mapping[str, str]
     query: Any
     body: Any
+    ambient: Transaction | None = None
+    """The transaction that the whole of the call works in, where its answer is kept (`idempotency`)."""
 
     @property
     def signed_in(self) -> Access:
@@ -58,8 +60,11 @@ class Call:
     def caller(self) -> Caller:
         return self.signed_in.caller
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        return self.services.database.transaction(self.caller)
+    def transaction(self, caller: Caller | None = None) -> AbstractAsyncContextManager[Transaction]:
+        """In the workspace of the caller, or of another `caller`; commits at the end, unless it is the ambient one."""
+        if self.ambient is None:
+            return self.services.database.transaction(caller or self.caller)
+        return self.services.database.within(self.ambient, caller) if caller else nullcontext(self.ambient)
 
     def location(self, key: object) -> dict[str, str]:
         """The header that leads to what was just made in the collection that the request names."""

@@ -15,7 +15,6 @@ from ptolemy.api.operations import Operation
 from ptolemy.api.services import Call
 from ptolemy.engine.schemas import Body
 from ptolemy.kernel.json import encode
-from ptolemy.kernel.problems import Forbidden
 
 
 class Login(Body):
@@ -61,7 +60,7 @@ def sign_in_operations() -> list[Operation]:
             body=Refresh,
             problems=(401,),
         ),
-        Operation("POST", f"{base}/logout", logout, "Sign out", tag, "signed_in", {204: None}),
+        Operation("POST", f"{base}/logout", logout, "Sign out", tag, "human", {204: None}, keyed="never"),
         Operation("GET", f"{base}/me", me, "Who am I?", tag, "signed_in", {200: Me}),
     ]
 
@@ -76,8 +75,6 @@ async def refresh(call: Call) -> Response:
 
 
 async def logout(call: Call) -> Response:
-    if call.caller.actor.type != "human":
-        raise Forbidden("humans_only", "a robot has no session: an admin revokes its tokens")
     await sign_in.sign_out(call.services.database, call.signed_in.credential_id)
     return no_content()
 

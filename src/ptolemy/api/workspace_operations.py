@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,10 +18,8 @@ from ptolemy.api.services import Call
 from ptolemy.catalogue import seed
 from ptolemy.database.transaction import Row
 from ptolemy.engine.schemas import Body, Meta
-from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.json import encode
-from ptolemy.kernel.problems import Forbidden
 from ptolemy.kernel.timestamps import write_timestamp
 
 
@@ -62,7 +61,7 @@ def workspace_operations() -> list[Operation]:
             create,
             "Create a workspace",
             tag,
-            "signed_in",
+            "human",
             {201: Workspace},
             body=WorkspaceCreate,
             problems=(409,),
@@ -83,11 +82,8 @@ async def listing(call: Call) -> Response:
 
 
 async def create(call: Call) -> Response:
-    actor = call.caller.actor
-    if actor.type != "human":
-        raise Forbidden("humans_only", "a robot belongs to one workspace: workspaces are created by people")
-    caller = Caller(uuid7(), actor, call.caller.request_id)
-    async with call.services.database.transaction(caller) as tx:
+    caller = replace(call.caller, workspace_id=uuid7())
+    async with call.transaction(caller) as tx:
         row = await workspaces.create_workspace(
             tx, call.body.slug, call.body.name, creator=call.signed_in.user_id, seed=seed
         )

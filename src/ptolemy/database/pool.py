@@ -51,6 +51,14 @@ class Database:
             yield Transaction(driver, caller, self.epoch)
 
     @asynccontextmanager
+    async def within(self, tx: Transaction, caller: Caller) -> AsyncIterator[Transaction]:
+        """The same transaction on behalf of another caller, in their workspace, until the block ends."""
+        await tx.driver.execute(_workspace(caller))
+        yield Transaction(tx.driver, caller, self.epoch)
+        # Where the block raises, the setting goes with the savepoint or the transaction that is undone.
+        await tx.driver.execute(_workspace(tx.caller))
+
+    @asynccontextmanager
     async def snapshot(self, caller: Caller) -> AsyncIterator[Transaction]:
         """Reads that all see the same instant of the caller's workspace, under row-level security."""
         begin = f"begin isolation level repeatable read read only; {_workspace(caller)}"

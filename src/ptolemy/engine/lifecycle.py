@@ -10,6 +10,7 @@ import asyncpg
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import constraints, history, lookup
+from ptolemy.engine.etags import ANY, Expected
 from ptolemy.engine.fields import Reference
 from ptolemy.engine.history import Change
 from ptolemy.engine.resource import Resource
@@ -20,10 +21,11 @@ from ptolemy.kernel.problems import BadRequest, Conflict
 _AT_ONCE = 10_000
 
 
-async def archive(tx: Transaction, resource: Resource, key: str) -> None:
+async def archive(tx: Transaction, resource: Resource, key: str, *, expected: Expected = ANY) -> None:
     """Hides the record and keeps all of it; archiving an archived one changes nothing."""
     await resource.one_at_a_time(tx)
     row = await lookup.one(tx, type(resource), key, lock="for no key update")
+    expected.check(type(resource), row)
     if row["archived_at"] is not None:
         return
     rows = [row, *await resource.archived_along(tx, row)]
@@ -39,7 +41,9 @@ async def archive(tx: Transaction, resource: Resource, key: str) -> None:
     await history.record(tx, resource, [Change("archived", each, archived[each["id"]]) for each in rows])
 
 
-async def hard_delete(tx: Transaction, resource: Resource, key: str, *, cascade: bool = False) -> None:
+async def hard_delete(
+    tx: Transaction, resource: Resource, key: str, *, cascade: bool = False, expected: Expected = ANY
+) -> None:
     """Removes the record for ever, with what its declaration says goes along.
 
     Other dependents refuse it with a 409 that counts them by kind, unless the resource lets `cascade` take them too.
@@ -50,6 +54,7 @@ async def hard_delete(tx: Transaction, resource: Resource, key: str, *, cascade:
         raise BadRequest("cascade_unsupported", f"cascade=true is not offered for {resource.a_called}")
     await resource.one_at_a_time(tx)
     row = await lookup.one(tx, type(resource), key, lock="for update")
+    expected.check(type(resource), row)
     if not cascade and (blocking := await _blocking(tx, resource, row)):
         counts = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in blocking.items())
         raise Conflict(

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import history, lifecycle, links, lookup, store, trees
+from ptolemy.engine.etags import ANY, Expected
 from ptolemy.engine.fields.field import Field
 from ptolemy.engine.fields.reference import Reference
 from ptolemy.engine.resource import Resource
@@ -75,23 +76,37 @@ def creation(resource: Resource, sent: Mapping[str, Any], **imported: Any) -> Wr
     return Write("created", None, new, sent, **imported)
 
 
-async def change(tx: Transaction, resource: Resource, key: str, sent: Mapping[str, Any]) -> Row:
+async def change(
+    tx: Transaction, resource: Resource, key: str, sent: Mapping[str, Any], *, expected: Expected = ANY
+) -> Row:
     """The changed record; one that stays the same is left alone, without an event."""
     await resource.one_at_a_time(tx)
     row = await lookup.one(tx, type(resource), key, lock="for no key update")
-    if row.get("archived_at") is not None:
-        raise Conflict("archived", f"the {resource.called} is archived: restore it first")
+    check_changeable(resource, row, expected)
     [stored] = await save(tx, resource, [Write("updated", row, loaded(resource, row) | dict(sent), sent)])
     return await _link(tx, resource, stored, sent)
 
 
-async def restore(tx: Transaction, resource: Resource, key: str) -> Row:
+def check_changeable(resource: Resource, row: Row, expected: Expected) -> None:
+    """Refuses to change a record of another version, then one that is archived."""
+    expected.check(type(resource), row)
+    if row.get("archived_at") is not None:
+        raise Conflict("archived", f"the {resource.called} is archived: restore it first")
+
+
+async def restore(tx: Transaction, resource: Resource, key: str, *, expected: Expected = ANY) -> Row:
     await resource.one_at_a_time(tx)
     row = await lookup.one(tx, type(resource), key, lock="for no key update")
-    if row["archived_at"] is None:
-        raise Conflict("not_archived", f"the {resource.called} is not archived")
+    check_restorable(resource, row, expected)
     [stored] = await save(tx, resource, [Write("restored", row, loaded(resource, row), {})])
     return stored
+
+
+def check_restorable(resource: Resource, row: Row, expected: Expected) -> None:
+    """Refuses to restore a record of another version, then one that is not archived."""
+    expected.check(type(resource), row)
+    if row["archived_at"] is None:
+        raise Conflict("not_archived", f"the {resource.called} is not archived")
 
 
 async def _link(tx: Transaction, resource: Resource, row: Row, sent: Mapping[str, Any]) -> Row:
