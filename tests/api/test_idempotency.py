@@ -19,12 +19,11 @@ from ptolemy.accounts.access import NOWHERE
 from ptolemy.api import idempotency
 from ptolemy.app import operations
 from tests import house
-from tests.api.crowd import at_once
+from tests.crowd import at_once, crowd
 from tests.lifecycle.stock import Stock, stock
 from tests.product import Workspace, answered, problem, refused_fields, wait_for
 
 NEW = {"identifier": "new", "name": "New", "type_id": "equity"}
-CLIENTS = 16
 WAITING = (
     "select pid from pg_stat_activity"
     " where datname = current_database() and wait_event_type = 'Lock' and query like '%instrument_types%'"
@@ -292,10 +291,9 @@ def test_a_cancelled_import_is_told_again(shop: Stock) -> None:
 
 
 def test_many_equal_requests_at_once_are_done_once(shop: Stock, events: Callable[..., list[dict[str, Any]]]) -> None:
-    headers, token = keyed(), shop.workspace.token("member")
-    answers = at_once(
-        shop.workspace, token, CLIENTS, lambda client, _: client.post("/instruments", json=NEW, headers=headers)
-    )
+    headers = keyed()
+    with crowd(shop.workspace) as clients:
+        answers = at_once(clients, lambda client, _: client.post("/instruments", json=NEW, headers=headers))
     [first] = [answer for answer in answers if "idempotency-replayed" not in answer.headers]
     assert answered(first, 201)["identifier"] == "new"
     assert all(same(first, answer) for answer in answers if answer is not first)
@@ -303,14 +301,9 @@ def test_many_equal_requests_at_once_are_done_once(shop: Stock, events: Callable
 
 
 def test_many_equal_imports_at_once_are_one_job(shop: Stock) -> None:
-    headers, token = keyed(), shop.workspace.token("member")
-    data, files = {"resource_type": "instruments"}, {"file": ("i.json", ROWS)}
-    answers = at_once(
-        shop.workspace,
-        token,
-        CLIENTS,
-        lambda client, _: client.post("/imports", data=data, files=files, headers=headers),
-    )
+    headers, data, files = keyed(), {"resource_type": "instruments"}, {"file": ("i.json", ROWS)}
+    with crowd(shop.workspace) as clients:
+        answers = at_once(clients, lambda client, _: client.post("/imports", data=data, files=files, headers=headers))
     assert {(answer.status_code, answer.content) for answer in answers} == {(202, answers[0].content)}
     assert shop.workspace.finished("imports", answers[0].json())["rows_imported"] == 3
 

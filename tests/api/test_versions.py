@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.crowd import at_once
+from tests.crowd import at_once, crowd
 from tests.lifecycle.stock import Stock, stock
 from tests.product import Workspace, answered, problem
 
@@ -106,7 +106,8 @@ def test_one_of_many_changes_of_the_same_version_wins(shop: Stock, events: Calla
     def ask(client: httpx.Client, number: int) -> httpx.Response:
         return client.patch(BHP, json={"name": f"Name {number}"}, headers=known)
 
-    answers = at_once(shop.workspace, shop.workspace.token("member"), 16, ask)
+    with crowd(shop.workspace) as clients:
+        answers = at_once(clients, ask)
     [won] = [answer for answer in answers if answer.status_code == 200]
     assert {answer.status_code for answer in answers if answer is not won} == {412}
     assert shop.get("instruments", "bhp.ax") == won.json()

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.crowd import CLIENTS, at_once, crowd, statuses
 from tests.lifecycle.stock import KEYS, Stock
-from tests.product import answered, problem
+from tests.product import problem
 
-CLIENTS = 16
 ITEMS = [{"field_key": key, "value": "1"} for key in KEYS]
 INSTANT = {"instrument_id": "bhp.ax", "timestamp": "2026-06-01"}
 CREATIONS: list[tuple[str, dict[str, Any], str]] = [
@@ -28,30 +25,8 @@ CREATIONS: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.fixture
 def clients(shop: Stock) -> Iterator[list[httpx.Client]]:
-    """Connected already, so that they start together."""
-    token = shop.workspace.token("member")
-    opened = [shop.workspace.client(token) for _ in range(CLIENTS)]
-    for client in opened:
-        answered(client.get("/markets/xasx"), 200)
-    yield opened
-    for client in opened:
-        client.close()
-
-
-def at_once(clients: list[httpx.Client], ask: Callable[[httpx.Client, int], httpx.Response]) -> list[httpx.Response]:
-    """The answers to all clients, which ask together."""
-    start = Barrier(len(clients))
-
-    def one(number: int) -> httpx.Response:
-        start.wait()
-        return ask(clients[number], number)
-
-    with ThreadPoolExecutor(len(clients)) as threads:
-        return list(threads.map(one, range(len(clients))))
-
-
-def statuses(answers: list[httpx.Response]) -> Counter[int]:
-    return Counter(answer.status_code for answer in answers)
+    with crowd(shop.workspace) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize(
