@@ -22,12 +22,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import psutil
 
 from bench.load import Load, drive, request_bytes
 
-FIELDS = ("sector", "industry", "country", "shares", "listed", "active")
+FIELDS = ("isin", "sector", "industry", "shares", "listed", "active")
 CONNECTIONS = 8
 EMAIL, PASSWORD = "bench@example.com", "a long password"
 
@@ -46,10 +47,12 @@ def main(instruments: int) -> None:
         pages(server, base)
 
 
-def report(server: Server, what: str, make: Callable[[int], bytes], count: int) -> None:
-    asyncio.run(drive(server.port, make, connections=CONNECTIONS, count=count // 10))
+def report(
+    server: Server, what: str, make: Callable[[int], bytes], count: int, *, connections: int = CONNECTIONS
+) -> None:
+    asyncio.run(drive(server.port, make, connections=connections, count=count // 10))
     before = server.cpu_seconds()
-    load: Load = asyncio.run(drive(server.port, lambda n: make(n + count // 10), connections=CONNECTIONS, count=count))
+    load: Load = asyncio.run(drive(server.port, lambda n: make(n + count // 10), connections=connections, count=count))
     spent = zip(server.cpu_seconds(), before, strict=True)
     ours, theirs = ((after - earlier) / count * 1000 for after, earlier in spent)
     print(f"{what:28} {load.requests_per_second:8,.0f} {load.p99_ms:8.1f} {ours:10.2f} {theirs:12.2f} {load.refused:8}")
@@ -88,6 +91,7 @@ class Server:
     ) -> None:
         self.process, self.port, self.token, self.workspace = psutil.Process(process.pid), port, token, workspace
         self.command, self.idle_bytes = command, self.process.memory_info().rss
+        self.postmaster = _postmaster(command("doctor", "--json"))
         self.url, self.headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {token}"}
 
     def client(self, token: str | None = None) -> httpx.Client:
@@ -101,8 +105,22 @@ class Server:
     def cpu_seconds(self) -> tuple[float, float]:
         """Of the server, and of PostgreSQL."""
         ours = self.process.cpu_times()
-        theirs = [each.cpu_times() for each in psutil.process_iter() if each.name() == "postgres"]
+        # Those of this server alone: others may run beside it.
+        theirs = [each.cpu_times() for each in self.postmaster.children(recursive=True)]
         return ours.user + ours.system, sum(times.user + times.system for times in theirs)
+
+
+def _postmaster(doctor: str) -> psutil.Process:
+    async def parent() -> psutil.Process:
+        driver = await asyncpg.connect(json.loads(doctor)["database"]["dsn"])
+        try:
+            found = psutil.Process(await driver.fetchval("select pg_backend_pid()")).parent()
+            assert found is not None
+            return found
+        finally:
+            await driver.close()
+
+    return asyncio.run(parent())
 
 
 @contextmanager
@@ -169,9 +187,17 @@ def instruments_csv(count: int) -> bytes:
     writer = csv.writer(out)
     writer.writerow(["identifier", "name", "type_id", *(f"field.{key}" for key in FIELDS)])
     for n in range(count):
-        row = [f"Sector {n % 11}", f"Industry {n % 60}", "AU", str(n * 1000), f"20{n % 20:02}-01-02", "true"]
+        row = [isin(n), f"Sector {n % 11}", f"Industry {n % 60}", str(n * 1000), f"20{n % 20:02}-01-02", "true"]
         writer.writerow([f"i{n}", f"Instrument {n}", "equity", *row])
     return out.getvalue().encode()
+
+
+def isin(number: int) -> str:
+    """A number of ours in the form of an ISIN, with its check digit (ISO 6166, by the Luhn algorithm)."""
+    body = f"AU{number:09}"
+    digits = "".join(str(int(letter, 36)) for letter in body)
+    doubled = (int(digit) * (2 - place % 2) for place, digit in enumerate(reversed(digits)))
+    return f"{body}{-sum(value // 10 + value % 10 for value in doubled) % 10}"
 
 
 if __name__ == "__main__":

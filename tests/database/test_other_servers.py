@@ -16,7 +16,7 @@ import asyncpg
 import httpx
 import pytest
 
-from ptolemy.catalogue import EXPORTED
+from ptolemy.catalogue import EXPORTED, RESOURCES
 from ptolemy.cli.database_checks import database_findings
 from ptolemy.cli.findings import Finding
 from ptolemy.database.embedded import EmbeddedServer, binaries, start
@@ -24,12 +24,14 @@ from ptolemy.database.migrations import migrate
 from ptolemy.database.pool import Database
 from ptolemy.database.security import WITHOUT_WORKSPACE
 from ptolemy.database.sql import Sql
+from ptolemy.engine.custom_field_indexes import CustomFieldIndexHandler
 from ptolemy.kernel.actors import SYSTEM, Caller
 from tests.database import test_contract as contract
 from tests.database.clusters import ask, new_directory
 from tests.database.test_contract import FOREIGN_KEYS, TABLES, execute, fetch
 from tests.docs.pages import ROOT, Page
 from tests.exports.test_round_trip import fill
+from tests.filters.jobs import held_job
 from tests.house import CARELESS, finished
 from tests.lifecycle.stock import stock
 from tests.product import Workspace, answered, problem
@@ -318,3 +320,39 @@ def test_the_documentation_distributes_every_tenant_table_after_its_parents(data
 
 def _tenant_tables(dsn: str) -> list[str]:
     return [row["relname"] for row in fetch(dsn, TABLES) if row["relname"] not in WITHOUT_WORKSPACE]
+
+
+def test_custom_fields_and_words_are_found_with_and_without_an_index(ground: Ground, workspace: Workspace) -> None:
+    workspace.equity()
+    for name, shares in (("bhp", "9"), ("rio", "10"), ("csl", None)):
+        values = {"shares": shares, "sector": "Mining"} if shares else {}
+        workspace.create("instruments", identifier=name, name=f"{name} Ümlaut", type_id="equity", field_values=values)
+    asked = {
+        "filter": {"field": "field.shares", "op": "gte", "value": 9},
+        "sort": [{"field": "field.shares", "direction": "desc"}],
+        "q": "üml",
+        "limit": 1,
+    }
+
+    def walked() -> list[str]:
+        names, after = [], None
+        while True:
+            page = answered(workspace.robot.post("/instruments/filter", json=asked | {"after": after}), 200)
+            names += [record["identifier"] for record in page["data"]]
+            if (after := page["meta"]["next_cursor"]) is None:
+                return names
+
+    before, wanted = walked(), ask(ground.dsn, "select id from custom_field_indexes where field_key = 'shares'")
+    assert before == ["rio", "bhp"]
+    finished(_indexed(ground.dsn, ground.id_of(workspace), wanted))
+    assert ask(ground.dsn, "select state from custom_field_indexes where id = $1", wanted) == "ready"
+    assert walked() == before
+
+
+async def _indexed(dsn: str, workspace_id: UUID, index: UUID) -> None:
+    database = await Database.open(dsn, app_connections=2, owner_connections=2)
+    try:
+        handler = CustomFieldIndexHandler(database, RESOURCES, many_records=1)
+        await handler.run(held_job(workspace_id, index))
+    finally:
+        await database.close()

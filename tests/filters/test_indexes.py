@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +17,7 @@ import pytest
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql, numbered
-from ptolemy.database.transaction import Row, Session, Transaction
+from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import custom_field_indexes, read
 from ptolemy.engine.cursors import Cursors
 from ptolemy.engine.custom_field_indexes import CustomFieldIndexHandler
@@ -29,6 +28,7 @@ from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.kernel.signing import Signer
 from ptolemy.resources.instruments import Instruments
 from tests import house
+from tests.filters.jobs import held_job
 from tests.filters.stock import Shop, condition, sort
 from tests.product import Workspace, answered, wait_for
 from tests.serving import configured, serving, signed_in
@@ -185,20 +185,10 @@ def test_the_same_records_are_found_with_and_without_the_index(shop: Shop, datab
     assert len(after) == sum(n % 2 == 0 and n * 7 % 3001 >= 100 for n in range(3000))
 
 
-class Job:
-    """A job as the handler sees it, of a lease that nobody else can take."""
-
-    def __init__(self, row: asyncpg.Record) -> None:
-        self.workspace_id, self.payload, self.stopping = row["workspace_id"], {"index": str(row["id"])}, asyncio.Event()
-
-    async def still_ours(self, session: Session) -> None:
-        """It is."""
-
-
 async def handle(url: str, row: asyncpg.Record, **options: Any) -> None:
     database = await Database.open(url, app_connections=2, owner_connections=2)
     try:
-        await CustomFieldIndexHandler(database, RESOURCES, **options).run(Job(row))  # type: ignore[arg-type] # all it uses
+        await CustomFieldIndexHandler(database, RESOURCES, **options).run(held_job(row["workspace_id"], row["id"]))
     finally:
         await database.close()
 
