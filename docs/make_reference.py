@@ -44,6 +44,7 @@ KINDS: Mapping[str, str] = {
     "RecordId": "a UUID; ours are of version 7, RFC 9562, so they sort by creation",
     "Reference": "another record, by UUID or identifier; answers carry the UUID",
     "Text": "text as it was given, never trimmed, without NUL",
+    "Time": "a time of day without a zone, `09:30` or `09:30:00`; answered with seconds",
     "Timestamp": "an ISO 8601 instant with an offset, or a bare date for midnight UTC; answers are in UTC",
     "Timezone": "a name of the IANA time zone database: `Australia/Sydney`",
     "TypeValues": "an object of custom fields, defined by the fields of the type",
@@ -179,7 +180,8 @@ def _resource(resource: Resource) -> Iterator[str]:
     yield ""
     yield from _table(("field", "kind", "required", "default", "notes"), _fields(resource))
     for rule in resource.unique:
-        yield f"Unique among active records: {' and '.join(_words([name]) for name in rule.names)}."
+        among = "Unique among active records" if resource.lifecycle.archive else "Unique"
+        yield f"{among}: {' and '.join(_words([name]) for name in rule.names)}."
         yield ""
     if resource.no_overlap:
         start, end = resource.no_overlap.start.name, resource.no_overlap.end.name
@@ -215,6 +217,8 @@ def _notes(of: Field[Any]) -> Iterator[str]:
         yield f"answered as `{of.shown_as}`"
     if of.fixed:
         yield "never changes"
+    if of.derived:
+        yield "filled in by the product, can't be sent"
 
 
 def _file_columns(resource: Resource) -> Iterator[str]:

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.api.account_operations import account_operations
 from ptolemy.api.answers import ProblemModel, http_problem, problem
+from ptolemy.api.calendar_operations import calendar_operations
 from ptolemy.api.dispatch import Dispatcher
 from ptolemy.api.export_operations import export_operations
 from ptolemy.api.health import health_operations
@@ -107,7 +108,8 @@ async def _work(configuration: Configuration, database: Database, files: FileSto
 def operations() -> list[Operation]:
     """Every operation that the API has."""
     of_resources = [operation for resource in RESOURCES for operation in resource_operations(resource)]
-    return [*health_operations(), *account_operations(), *of_resources, *export_operations(), *import_operations()]
+    jobs = [*export_operations(), *import_operations()]
+    return [*health_operations(), *account_operations(), *of_resources, *calendar_operations(), *jobs]
 
 
 def create_app(open_services: Opener) -> Requests:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.resource import Resource
 from ptolemy.resources.instruments import Instruments
+from ptolemy.resources.market_calendars import MarketCalendars
 from ptolemy.resources.market_listing_suspensions import MarketListingSuspensions
 from ptolemy.resources.market_listings import MarketListings, MarketListingStatuses, seed_statuses
 from ptolemy.resources.markets import Markets
@@ -13,6 +14,7 @@ from ptolemy.resources.type_fields import InstrumentTypeFields, MarketTypeFields
 from ptolemy.resources.types import InstrumentTypes, MarketTypes, Series
 
 LISTING_STATUSES = MarketListingStatuses()
+MARKET_CALENDARS = MarketCalendars()
 
 RESOURCES: tuple[Resource, ...] = (
     InstrumentTypes(),
@@ -24,6 +26,7 @@ RESOURCES: tuple[Resource, ...] = (
     LISTING_STATUSES,
     Instruments(),
     Markets(),
+    MARKET_CALENDARS,
     MarketListings(),
     MarketListingSuspensions(),
     TimeSeriesValues(),
