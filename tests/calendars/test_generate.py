@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import asyncpg
 
 from ptolemy.calendars.snapshot import shipped
 from tests.calendars.exchange import CALENDARS, Exchange
@@ -215,6 +218,30 @@ def test_an_import_in_another_order_and_a_generation_wait_for_each_other(xnys: E
     ended = xnys.workspace.finished("imports", job)
     assert (ended["status"], ended["rows_imported"]) == ("completed", 7305)
     assert counts(made) == {"kept_manual": 7305}
+
+
+async def test_a_day_written_by_hand_a_moment_before_is_kept(xnys: Exchange, product_database_url: str) -> None:
+    market = answered(xnys.workspace.robot.get("/markets/xnys"), 200)["id"]
+    driver = await asyncpg.connect(product_database_url)
+    try:
+        async with driver.transaction():
+            await driver.execute(
+                "insert into market_calendars (workspace_id, id, market_id, date, is_open, name, source)"
+                " select workspace_id, gen_random_uuid(), id, '2026-03-03', false, 'by hand', 'manual'"
+                " from markets where id = $1::uuid",
+                market,
+            )
+            generating = asyncio.create_task(asyncio.to_thread(xnys.generate, "2026-03-02", "2026-03-06"))
+            waits = "select exists (select from pg_locks where not granted and transactionid = $1::text::xid)"
+            ours = await driver.fetchval("select pg_current_xact_id()::text")
+            while not await driver.fetchval(waits, ours):
+                assert not generating.done(), await generating
+        made = await generating
+    finally:
+        await driver.close()
+    assert counts(made) == {"created": 4, "kept_manual": 1}
+    assert "2026-03-03" not in {change["date"] for change in made["changes"]}
+    assert xnys.days()["2026-03-03"]["name"] == "by hand"
 
 
 def test_days_written_by_hand_meanwhile_are_kept(xnys: Exchange) -> None:

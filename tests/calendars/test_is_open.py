@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.calendars.exchange import Exchange
+from tests.calendars.exchange import CALENDARS, Exchange
 from tests.product import answered, problem, refused_fields
 
 
@@ -90,6 +90,14 @@ def test_a_day_that_the_calendar_does_not_have_counts_as_closed_and_it_is_said(i
     answer = xnys.at(instant)
     assert not answer["is_open"]
     assert answer["warnings"] == [f"the calendar has no row for {instant[:10]}: the market counts as closed"]
+
+
+def test_a_weekday_that_is_missing_amid_the_calendar_is_told(xnys: Exchange) -> None:
+    xnys.generate("2024-07-01", "2024-07-12")
+    answered(xnys.workspace.robot.delete(f"{CALENDARS}/{xnys.days()['2024-07-10']['id']}"), 204)
+    answer = xnys.at("2024-07-10T14:00:00Z")
+    assert (answer["is_open"], answer["next_open"]) == (False, "2024-07-11T13:30:00Z")
+    assert answer["warnings"] == ["the calendar has no row for 2024-07-10: the market counts as closed"]
 
 
 def test_the_date_is_the_one_on_the_market_s_clock(xasx: Exchange) -> None:
