@@ -55,6 +55,7 @@ KINDS: Mapping[str, str] = {
     "TagIdentifier": "an identifier without dots",
     "Tags": "the paths of tags in their order, sent as paths or UUIDs: see [tags](../guides/tags.md)",
     "Text": "text as it was given, never trimmed, without NUL",
+    "Time": "a time of day without a zone, `09:30` or `09:30:00`; answered with seconds",
     "Timestamp": "an ISO 8601 instant with an offset, or a bare date for midnight UTC; answers are in UTC",
     "Timezone": "a name of the IANA time zone database: `Australia/Sydney`",
     "TypeValues": "an object of custom fields, defined by the fields of the type",

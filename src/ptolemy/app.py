@@ -20,6 +20,7 @@ from starlette.routing import Route
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.api.account_operations import account_operations
 from ptolemy.api.answers import ProblemModel, http_problem, problem
+from ptolemy.api.calendar_operations import calendar_operations
 from ptolemy.api.dispatch import Dispatcher
 from ptolemy.api.event_operations import event_operations
 from ptolemy.api.export_operations import export_operations
@@ -124,6 +125,7 @@ def operations() -> list[Operation]:
         *health_operations(),
         *account_operations(),
         *of_resources,
+        *calendar_operations(),
         *item_operations(),
         *event_operations(),
         *export_operations(),

@@ -7,6 +7,7 @@ from ptolemy.engine.resource import Resource
 from ptolemy.resources.instrument_tag_assignments import InstrumentTagAssignments
 from ptolemy.resources.instrument_tags import InstrumentTags
 from ptolemy.resources.instruments import Instruments
+from ptolemy.resources.market_calendars import MarketCalendars
 from ptolemy.resources.market_listing_suspensions import MarketListingSuspensions
 from ptolemy.resources.market_listings import MarketListings, MarketListingStatuses, seed_statuses
 from ptolemy.resources.markets import Markets
@@ -15,6 +16,7 @@ from ptolemy.resources.type_fields import InstrumentTypeFields, MarketTypeFields
 from ptolemy.resources.types import InstrumentTypes, MarketTypes, Series
 
 LISTING_STATUSES = MarketListingStatuses()
+MARKET_CALENDARS = MarketCalendars()
 
 RESOURCES: tuple[Resource, ...] = (
     InstrumentTypes(),
@@ -28,6 +30,7 @@ RESOURCES: tuple[Resource, ...] = (
     InstrumentTags(),
     InstrumentTagAssignments(),
     Markets(),
+    MARKET_CALENDARS,
     MarketListings(),
     MarketListingSuspensions(),
     TimeSeriesValues(),

@@ -38,6 +38,12 @@ BODIES: dict[str, Callable[[int], Body]] = {
     "instrument-tags": _named,
     "instrument-tag-assignments": lambda number: {"instrument_id": f"i{number}", "tag_id": "growth"},
     "markets": lambda number: {**_named(number), "type_id": "exchange"},
+    "market-calendars": lambda number: {
+        "market_id": "xasx",
+        "date": f"2026-01-{number + 1:02}",
+        "open_time": "10:00",
+        "close_time": "16:00:00",
+    },
     "market-listings": lambda number: {"instrument_id": f"i{number}", "market_id": "xasx", "currency": "AUD"},
     "market-listing-suspensions": lambda number: {
         "suspended_from": _instant(2 * number),

@@ -20,6 +20,8 @@ def fill(workspace: Workspace) -> None:
     workspace.create(
         "markets", identifier="closed", name="=CLOSED()", type_id="exchange", extras={"b": [1.10], "a": None}
     )
+    workspace.create("market-calendars", market_id="closed", date="2026-12-25", is_open=False, name="=Christmas 聖誕節")
+    workspace.robot.post("/markets/xasx/calendar/generate", json={"from": "2026-12-21", "to": "2026-12-31"})
     for identifier, name, values in (
         ("bhp.ax", 'BHP Group, "Limited"', {"sector": "-Materials", "shares": "5072000000.000"}),
         ("日本", "'quoted\nlines", {"shares": "-0.5"}),

@@ -18,6 +18,7 @@ CREATIONS: list[tuple[str, dict[str, Any], str]] = [
     ("instruments", {"identifier": "new", "name": "New", "type_id": "equity"}, "duplicate"),
     ("markets", {"identifier": "new", "name": "New", "type_id": "exchange"}, "duplicate"),
     ("market-listings", {"instrument_id": "free", "market_id": "xasx"}, "duplicate"),
+    ("market-calendars", {"market_id": "xasx", "date": "2026-12-25", "is_open": False}, "duplicate"),
     ("time-series-values", {**INSTANT, "type_id": "close", "value": "1"}, "duplicate"),
     ("composite-time-series-values", {**INSTANT, "type_id": "bar", "items": ITEMS}, "duplicate"),
 ]

@@ -49,6 +49,9 @@ class RowReader:
                 taken.errors.append(FieldError(name, _fault(self._columns.get(name)), str(reason)))
         self._pair(taken)
         recorded = taken.kept.get("id") is not None
+        if not recorded:
+            # Of a new record they are the product's to fill in; one of a backup keeps what it was exported with.
+            taken.sent = {name: value for name, value in taken.sent.items() if not self._resource.fields[name].derived}
         if self._cells and self._interchange.custom and not recorded:
             custom = taken.sent.get(self._interchange.custom.name, {})
             taken.sent[self._interchange.custom.name] = {key: cell for key, cell in custom.items() if cell is not None}

@@ -1,12 +1,15 @@
-"""Instants and dates as ISO 8601 text."""
+"""Instants, dates and times of day as ISO 8601 text."""
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
+
+from ptolemy.kernel.quoting import seen
 
 _INSTANT = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?([Zz]|[+-]\d{2}(?::?\d{2})?)?", re.ASCII
 )
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
 
 
 def parse_timestamp(value: object) -> datetime:
@@ -42,6 +45,13 @@ def parse_date(value: object) -> date:
         return date.fromisoformat(value)
     except ValueError:
         raise ValueError("must be a real date between the years 1 and 9999") from None
+
+
+def parse_time(value: object) -> time:
+    """A time of day without an offset, to the minute or to the second; a `ValueError` says what is wrong."""
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        raise ValueError(f"must be a time of day like 09:30 or 09:30:00, from 00:00 to 23:59:59, got {seen(value)}")
+    return time.fromisoformat(value)
 
 
 def write_timestamp(instant: datetime) -> str:

@@ -12,6 +12,7 @@ from ptolemy.engine.fields.number import Integer, Number
 from ptolemy.engine.fields.record_id import RecordId
 from ptolemy.engine.fields.reference import Reference
 from ptolemy.engine.fields.text import Currency, FieldKey, Identifier, Mic, Text, Timezone
+from ptolemy.engine.fields.time import Time
 from ptolemy.engine.fields.timestamp import Timestamp
 from ptolemy.engine.fields.type_values import TypeValues
 
@@ -33,6 +34,7 @@ __all__ = [
     "RecordId",
     "Reference",
     "Text",
+    "Time",
     "Timestamp",
     "Timezone",
     "TypeValues",
