@@ -26,6 +26,7 @@ from ptolemy.api.import_operations import import_operations
 from ptolemy.api.operations import Operation, OperationRoute
 from ptolemy.api.requests import Requests, fault_problem
 from ptolemy.api.resource_operations import resource_operations
+from ptolemy.api.series_operations import series_operations
 from ptolemy.api.services import Services
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
@@ -107,7 +108,8 @@ async def _work(configuration: Configuration, database: Database, files: FileSto
 def operations() -> list[Operation]:
     """Every operation that the API has."""
     of_resources = [operation for resource in RESOURCES for operation in resource_operations(resource)]
-    return [*health_operations(), *account_operations(), *of_resources, *export_operations(), *import_operations()]
+    of_jobs = [*export_operations(), *import_operations()]
+    return [*health_operations(), *account_operations(), *of_resources, *series_operations(), *of_jobs]
 
 
 def create_app(open_services: Opener) -> Requests:

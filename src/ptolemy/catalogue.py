@@ -13,6 +13,7 @@ from ptolemy.resources.type_fields import InstrumentTypeFields, MarketTypeFields
 from ptolemy.resources.types import InstrumentTypes, MarketTypes, Series
 
 LISTING_STATUSES = MarketListingStatuses()
+SCALAR_VALUES, COMPOSITE_VALUES = TimeSeriesValues(), CompositeTimeSeriesValues()
 
 RESOURCES: tuple[Resource, ...] = (
     InstrumentTypes(),
@@ -26,8 +27,8 @@ RESOURCES: tuple[Resource, ...] = (
     Markets(),
     MarketListings(),
     MarketListingSuspensions(),
-    TimeSeriesValues(),
-    CompositeTimeSeriesValues(),
+    SCALAR_VALUES,
+    COMPOSITE_VALUES,
 )
 
 EXPORTED: dict[str, Resource] = {resource.table: resource for resource in RESOURCES if not resource.is_schema}

@@ -14,6 +14,8 @@ from ptolemy.kernel.json import decode_exact
 from ptolemy.kernel.problems import BadRequest, FieldError, Invalid, TooLarge, UnsupportedMediaType
 
 MAX_JSON_BYTES = 10_000_000
+MAX_BATCH_BYTES = 50_000_000
+"""Ten thousand composite values of a hundred items each are within it."""
 
 
 class NoQuery(BaseModel):
@@ -29,12 +31,12 @@ def validated_query(request: Request, model: type[BaseModel] | None) -> Any:
     return validated(model or NoQuery, dict(pairs))
 
 
-async def validated_json(request: Request, model: type[BaseModel]) -> Any:
+async def validated_json(request: Request, model: type[BaseModel], limit_bytes: int = MAX_JSON_BYTES) -> Any:
     """The JSON body as `model`: a text is no number, and no boolean."""
-    return validated(model, await json_body(request), strict=True)
+    return validated(model, await json_body(request, limit_bytes), strict=True)
 
 
-async def json_body(request: Request) -> Any:
+async def json_body(request: Request, limit_bytes: int = MAX_JSON_BYTES) -> Any:
     """The JSON body with exact numbers."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
@@ -47,7 +49,7 @@ async def json_body(request: Request) -> Any:
             f"a JSON body is sent as it is, without Content-Encoding {encoding}",
             headers={"Accept-Encoding": "identity"},
         )
-    body = await limited_body(request, MAX_JSON_BYTES)
+    body = await limited_body(request, limit_bytes)
     try:
         return decode_exact(body)
     except msgspec.DecodeError as error:

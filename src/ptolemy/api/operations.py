@@ -35,6 +35,7 @@ class Operation:
     answers: Mapping[int, type[BaseModel] | None]
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
+    body_limit_bytes: int = bodies.MAX_JSON_BYTES
     problems: tuple[int, ...] = ()
     find: Callable[[Call], Awaitable[None]] | None = None
     """Looks for the record that the path names: that there is none is told before what is wrong with the rest."""
@@ -79,7 +80,8 @@ class OperationRoute(APIRoute):
             call = Call(request, services, access, request.path_params, None, None)
             try:
                 query = bodies.validated_query(request, operation.query)
-                body = await bodies.validated_json(request, operation.body) if operation.body else None
+                limit = operation.body_limit_bytes
+                body = await bodies.validated_json(request, operation.body, limit) if operation.body else None
             except Invalid:
                 if operation.find:
                     await operation.find(call)
