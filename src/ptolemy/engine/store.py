@@ -76,15 +76,18 @@ async def insert_new(tx: Transaction, resource: Resource, writes: Sequence[Write
 
 async def update_all(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row]:
     """Changes many locked records in one statement, and answers what is stored of each now."""
-    changing = {name: of for name, of in resource.fields.items() if not of.fixed}
-    columns = {"id": [write.old["id"] for write in writes if write.old], **_columns(writes, changing)}
+    columns = {"id": [write.old["id"] for write in writes if write.old], **_columns(writes, resource.fields)}
     arrays = ", ".join(f"?::{_array(resource, name)}[]" for name in columns)
+    changed = [*(name for name, of in resource.fields.items() if not of.fixed), "updated_at", "recorded_at"]
+    # Every one conflicts. An update that joins them may read the whole workspace instead: it takes what the planner
+    # believes of a table that has grown since; here there is nothing to plan.
     statement = Sql(
-        f"update {resource.table}"
-        f" set {', '.join(f'{name} = new.{name}' for name in changing)}, updated_at = now(), recorded_at = now()"
-        f" from unnest({arrays}) as new ({', '.join(columns)})"
-        f" where {resource.table}.workspace_id = ? and {resource.table}.id = new.id",
-        (*columns.values(), tx.workspace_id),
+        f"insert into {resource.table} (workspace_id, {', '.join(columns)}, updated_at, recorded_at)"
+        f" select ?::uuid, new.*, now(), now() from unnest({arrays}) as new"
+        " on conflict (workspace_id, id) do update"
+        f" set {', '.join(f'{name} = excluded.{name}' for name in changed)}"
+        " returning id",
+        (tx.workspace_id, *columns.values()),
     )
     if writes:
         await tx.run(statement)

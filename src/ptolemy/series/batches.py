@@ -1,7 +1,7 @@
 """Up to ten thousand values in one request, all of them or none.
 
-Two batches of the same instants never wait for each other in a circle: each locks the values that are there in order of
-id, then inserts the others in order of their instants, and waits for nothing after that.
+Two batches of the same instants never wait for each other in a circle: each locks the values that are there in the
+order of instruments, series and instants, then inserts the others in that order, and waits for nothing after that.
 """
 
 from __future__ import annotations
@@ -124,23 +124,14 @@ async def _locked(tx: Transaction, resource: Values, instants: Sequence[Instant 
     asked = sorted({instant for instant in instants if instant}, key=_sort_key)
     if not asked:
         return {}
-    find = Sql.of(
-        "select found.id from unnest(?::uuid[], ?::uuid[], ?::timestamptz[]) as asked (instrument_id, type_id, instant)"
-        # One probe of the index for each: a join might read the whole table.
-        f" cross join lateral (select id from {resource.table}"
+    lock = Sql.of(
+        "select found.* from unnest(?::uuid[], ?::uuid[], ?::timestamptz[]) as asked (instrument_id, type_id, instant)"
+        # One probe of the index for each: a join may read the whole workspace, as the planner believes.
+        f" cross join lateral (select * from {resource.table}"
         " where workspace_id = ? and instrument_id = asked.instrument_id and type_id = asked.type_id"
-        " and timestamp = asked.instant and archived_at is null limit 1) as found",
+        " and timestamp = asked.instant and archived_at is null limit 1 for no key update) as found",
         *(list(column) for column in zip(*asked, strict=True)),
         tx.workspace_id,
-    )
-    ids = [row["id"] for row in await tx.rows(find)]
-    if not ids:
-        return {}
-    lock = Sql.of(
-        f"select * from {resource.table} where workspace_id = ? and id = any(?) and archived_at is null"
-        " order by id for no key update",
-        tx.workspace_id,
-        ids,
     )
     return {(row["instrument_id"], row["type_id"], row["timestamp"]): row for row in await tx.rows(lock)}
 
