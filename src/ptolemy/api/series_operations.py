@@ -76,12 +76,23 @@ def series_operations() -> list[Operation]:
     return [*batches, read]
 
 
+class _Batches:
+    def __init__(self, values: Values) -> None:
+        self._values = values
+
+    async def write(self, call: Call) -> Response:
+        """All records or none; a 422 or a 409 names each bad one by its place: `data.17.value`."""
+        asked = call.body
+        outcome = await write_batch(call.services.database, call.caller, self._values, asked.data, asked.on_conflict)
+        return json(encode(outcome))
+
+
 def _batch(values: Values) -> Operation:
     many = values.collection.replace("-", " ")
     return Operation(
         "POST",
         f"{WORKSPACE}/{values.collection}/batch",
-        partial(_write, values),
+        _Batches(values).write,
         f"Write many {many}",
         values.collection,
         "member",
@@ -107,13 +118,6 @@ def _records(value: Any) -> Any:
     if len(value) > MAX_RECORDS:
         raise PydanticCustomError("invalid_length", "must have at most {most} entries", {"most": MAX_RECORDS})
     return value
-
-
-async def _write(values: Values, call: Call) -> Response:
-    """All records or none; a 422 or a 409 names each bad one by its place: `data.17.value`."""
-    asked = call.body
-    outcome = await write_batch(call.services.database, call.caller, values, asked.data, asked.on_conflict)
-    return json(encode(outcome))
 
 
 async def _read(call: Call) -> Response:

@@ -138,14 +138,12 @@ async def prepare(tx: Transaction, resource: Resource, writes: Sequence[Write]) 
     """Resolves references and custom fields and runs the rules; each write then says whether it has a problem."""
     for of in resource.fields.values():
         await of.resolve(tx, writes)
-    needed = [of for of in resource.fields.values() if of.required and not of.derived]
-    fixed = [of for of in resource.fields.values() if of.fixed]
+    bound = [of for of in resource.fields.values() if of.fixed or (of.required and not of.derived)]
     for write in writes:
-        for of in needed:
-            if write.new.get(of.name) is None and not _has_error(write, of.name):
+        for of in bound:
+            if write.new.get(of.name) is None and of.required and not of.derived and not _has_error(write, of.name):
                 write.refuse_field(of.name, "required", "is required")
-        for of in fixed if write.old is not None else ():
-            if write.changed(of) and not _has_error(write, of.name):
+            elif of.fixed and write.old is not None and write.changed(of):
                 write.refuse_field(of.name, "immutable", "can't be changed once the record is created")
     sound = [write for write in writes if not write.problem]
     await resource.before_write(tx, sound)
