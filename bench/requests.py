@@ -13,6 +13,7 @@ import csv
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -127,7 +128,7 @@ def _postmaster(doctor: str) -> psutil.Process:
 def serving(folder: Path) -> Iterator[Server]:
     folder.chmod(0o711)  # as root, PostgreSQL runs as another user and has to get through
     program = str(Path(sys.executable).with_name("ptolemy"))
-    data, port = ("--data-dir", str(folder / "data")), 8987
+    data, port = ("--data-dir", str(folder / "data")), _free_port()
     environment = {**os.environ, "PTOLEMY_LOG_LEVEL": "warning", "PTOLEMY_MAX_UPLOAD": "1GB"}
 
     def command(*arguments: str, said: str = "") -> str:
@@ -149,6 +150,14 @@ def serving(folder: Path) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(60)
+
+
+def _free_port() -> int:
+    """So that two runs on one machine don't measure, and fill, one server."""
+    with socket.socket() as tried:
+        tried.bind(("127.0.0.1", 0))
+        port: int = tried.getsockname()[1]
+        return port
 
 
 def _wait_until_ready(port: int) -> None:

@@ -31,6 +31,7 @@ from ptolemy.api.item_operations import item_operations
 from ptolemy.api.operations import Operation, OperationRoute
 from ptolemy.api.requests import Requests, fault_problem
 from ptolemy.api.resource_operations import resource_operations
+from ptolemy.api.series_operations import series_operations
 from ptolemy.api.services import Services
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
@@ -126,6 +127,7 @@ def operations() -> list[Operation]:
         *account_operations(),
         *of_resources,
         *calendar_operations(),
+        *series_operations(),
         *item_operations(),
         *event_operations(),
         *export_operations(),

@@ -17,6 +17,7 @@ from ptolemy.resources.types import InstrumentTypes, MarketTypes, Series
 
 LISTING_STATUSES = MarketListingStatuses()
 MARKET_CALENDARS = MarketCalendars()
+SCALAR_VALUES, COMPOSITE_VALUES = TimeSeriesValues(), CompositeTimeSeriesValues()
 
 RESOURCES: tuple[Resource, ...] = (
     InstrumentTypes(),
@@ -33,8 +34,8 @@ RESOURCES: tuple[Resource, ...] = (
     MARKET_CALENDARS,
     MarketListings(),
     MarketListingSuspensions(),
-    TimeSeriesValues(),
-    CompositeTimeSeriesValues(),
+    SCALAR_VALUES,
+    COMPOSITE_VALUES,
 )
 
 EXPORTED: dict[str, Resource] = {resource.table: resource for resource in RESOURCES if not resource.is_schema}

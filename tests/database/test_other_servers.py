@@ -35,6 +35,7 @@ from tests.filters.jobs import held_job
 from tests.house import CARELESS, finished
 from tests.lifecycle.stock import stock
 from tests.product import Workspace, answered, problem
+from tests.series.desk import COMPOSITE, SCALAR, bar, close, equip, send, written
 from tests.serving import configured, serving, signed_in
 
 CITUS = os.environ.get("PTOLEMY_TEST_CITUS")
@@ -197,6 +198,22 @@ def test_many_values_come_in_at_once(workspace: Workspace) -> None:
     )
     assert (job["status"], job["rows_imported"]) == ("completed", len(days)), job
     assert answered(workspace.robot.post("/time-series-values/count", json={}), 200) == {"count": len(days)}
+
+
+def test_batches_of_values_create_change_and_skip(workspace: Workspace) -> None:
+    equip(workspace)
+    for collection, make in ((SCALAR, close), (COMPOSITE, lambda time, value: bar(time, open=value))):
+        times = [f"2026-01-01T{n // 60:02}:{n % 60:02}:00Z" for n in range(1200)]
+        assert written(workspace, collection, *[make(time, 1) for time in times[:1000]]) == (1000, 0, 0)
+        everything = [make(time, 2) for time in times]
+        problem(send(workspace, collection, *everything), 409, "duplicate")
+        assert written(workspace, collection, *everything[:1100], on_conflict="skip") == (100, 0, 1000)
+        assert written(workspace, collection, *everything, on_conflict="update") == (100, 1000, 100)
+        assert written(workspace, collection, *everything, on_conflict="update") == (0, 0, 1200)
+        name, column = ("close", "value") if collection == SCALAR else ("bar", "item.open")
+        params = {"instrument_id": "bhp.ax", "type_id": name}
+        data = answered(workspace.robot.get("/time-series-values/series", params=params), 200)["data"]
+        assert (data["timestamp"], data[column]) == (times, ["2"] * 1200)
 
 
 def test_a_record_can_not_come_back_beside_its_namesake(workspace: Workspace) -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 
-def prefers_csv(accept: str) -> bool:
-    """Whether the `Accept` header names CSV, and nothing that speaks for JSON more."""
+JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
+
+
+def preferred(accept: str, offered: Sequence[str]) -> str:
+    """The one of the offered media types that the `Accept` header wants most; the first where it doesn't say."""
     weights = dict(_weighted(part) for part in accept.split(","))
-    return weights.get("text/csv", 0.0) > weights.get("application/json", 0.0)
+    return max(offered, key=lambda media_type: _weight_of(media_type, weights))  # the first of equal ones
+
+
+def _weight_of(media_type: str, weights: Mapping[str, float]) -> float:
+    """By the range that names it most closely."""
+    ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
+    return next((weights[each] for each in ranges if each in weights), 0.0)
 
 
 def _weighted(part: str) -> tuple[str, float]:

@@ -14,6 +14,8 @@ from ptolemy.kernel.json import decode_exact
 from ptolemy.kernel.problems import BadRequest, FieldError, Invalid, TooLarge, UnsupportedMediaType
 
 MAX_JSON_BYTES = 10_000_000
+MAX_BATCH_BYTES = 50_000_000
+"""Ten thousand composite values of a hundred items each are within it."""
 
 
 class NoQuery(BaseModel):
@@ -37,7 +39,7 @@ def decoded_json(body: bytes) -> Any:
         raise BadRequest("malformed_json", f"the body is not JSON: {error}") from None
 
 
-async def json_body(request: Request) -> bytes:
+async def json_body(request: Request, limit_bytes: int = MAX_JSON_BYTES) -> bytes:
     """The body as it was sent, which says that it is JSON."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
@@ -50,7 +52,7 @@ async def json_body(request: Request) -> bytes:
             f"a JSON body is sent as it is, without Content-Encoding {encoding}",
             headers={"Accept-Encoding": "identity"},
         )
-    return await limited_body(request, MAX_JSON_BYTES)
+    return await limited_body(request, limit_bytes)
 
 
 async def limited_body(request: Request, limit: int) -> bytes:

@@ -22,6 +22,8 @@ class Dispatcher(Router):
         self._by_shape: dict[Shape, list[Route]] = defaultdict(list)
         for route in routes:
             self._by_shape[_shape(route.path)].append(route)
+        for alike in self._by_shape.values():
+            alike.sort(key=_parameters)
         self._verbs = {route.path.rpartition("/{id}/")[2] for route in routes if _is_verb(route)}
         self._collections = {_shape(route.path)[1] for route in routes if route.path.endswith("/{id}")}
 
@@ -64,6 +66,11 @@ class Dispatcher(Router):
 def _is_verb(route: Route) -> bool:
     # /v1/workspaces/{workspace}/<collection>/{id}/<verb>
     return "POST" in (route.methods or ()) and "/{id}/" in route.path and _shape(route.path)[0] == _VERB_SEGMENTS
+
+
+def _parameters(route: Route) -> list[bool]:
+    """Sorts the address that names something before the one that takes anything there: `/series` before `/{id}`."""
+    return [part.startswith("{") for part in route.path.split("/")]
 
 
 def _shape(path: str) -> Shape:

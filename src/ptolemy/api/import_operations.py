@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response, StreamingResponse
 
 from ptolemy.api import idempotency
-from ptolemy.api.accepted import prefers_csv
+from ptolemy.api.accepted import CSV, JSON, preferred
 from ptolemy.api.answers import json
 from ptolemy.api.bodies import validated
 from ptolemy.api.multipart import Form, form_schema, read_form
@@ -177,7 +177,7 @@ async def _cancel(call: Call) -> Response:
 
 async def _errors(call: Call) -> Response:
     """In the order of the file: a page as JSON, or all of them at once for `Accept: text/csv`."""
-    if prefers_csv(call.request.headers.get("accept", "")):
+    if preferred(call.request.headers.get("accept", ""), (JSON, CSV)) == CSV:
         return await _errors_file(call)
     asked, cursors = call.query, call.services.cursors
     limit, cut = read.cut_limit(asked.limit)

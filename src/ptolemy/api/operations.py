@@ -36,6 +36,7 @@ class Operation:
     answers: Mapping[int, Any]
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
+    body_limit_bytes: int = bodies.MAX_JSON_BYTES
     problems: tuple[int, ...] = ()
     find: Callable[[Call], Awaitable[object]] | None = None
     """Looks at the record that the path names: that there is none, or which state it is in, is told before the 422."""
@@ -92,7 +93,7 @@ class OperationRoute(APIRoute):
             services = self._services()
             access = await gate.admit(request, services.database, operation.access)
             call = Call(request, services, access, request.path_params, None, None)
-            sent = await bodies.json_body(request) if operation.body else b""
+            sent = await bodies.json_body(request, operation.body_limit_bytes) if operation.body else b""
             said = bodies.decoded_json(sent) if operation.body else None
             try:
                 query = bodies.validated_query(request, operation.query)

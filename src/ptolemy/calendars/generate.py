@@ -165,7 +165,7 @@ def _compare(outcome: Outcome, published: Mapping[date, State], rows: Sequence[R
 async def _apply(tx: Transaction, outcome: Outcome) -> None:
     await write.save(tx, MARKET_CALENDARS, [_update(outcome, change) for change in outcome.having("update")])
     gone = [change.row for change in outcome.having("remove") if change.row]
-    await lifecycle.hard_delete_all(tx, MARKET_CALENDARS, gone)
+    await lifecycle.remove(tx, MARKET_CALENDARS, gone)
     created = outcome.having("create")
     answers = await write.save_each(tx, MARKET_CALENDARS, [_creation(outcome, change) for change in created])
     for change, answer in zip(created, answers, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shlex
 import socket
@@ -83,6 +84,9 @@ class _Api(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            # What there is by now stays. Walked again, it would cost a request of ten thousand records 0.1 s.
+            gc.collect()
+            gc.freeze()
             self._ready()
 
     @contextmanager

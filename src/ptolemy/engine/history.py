@@ -29,9 +29,11 @@ async def record(tx: Transaction, resource: Resource, changes: Sequence[Change])
 async def count(tx: Transaction, resource: Resource, changes: Sequence[Change]) -> None:
     """The items that came or went; archived records count on."""
     counted: Counter[str] = Counter()
-    for change in changes:
-        counted.update(resource.items_in(change.new) if change.new else {})
-        counted.subtract(resource.items_in(change.old) if change.old else {})
+    for _, old, new in changes:
+        for row, sign in ((new, 1), (old, -1)):
+            if row is not None:
+                for kind, number in resource.items_in(row).items():
+                    counted[kind] += sign * number
     await items.count(tx, {kind: number for kind, number in counted.items() if number})
 
 

@@ -68,12 +68,6 @@ async def hard_delete(
         raise constraints.explained(resource, error) from None
 
 
-async def hard_delete_all(tx: Transaction, resource: Resource, rows: Sequence[Row]) -> None:
-    """Removes many records, which the caller holds by lock, with what goes along; for kinds that nothing refuses."""
-    if rows:
-        await _delete(tx, resource, rows)
-
-
 async def _blocking(tx: Transaction, resource: Resource, row: Row) -> dict[str, int]:
     """How many records of which kind stand in the way, archived ones too."""
     counts = await records_with(tx, resource, row)

@@ -74,7 +74,17 @@ class Schemas:
     """The body that sets links, by their name."""
 
 
+_MADE: dict[type[Resource], Schemas] = {}
+
+
 def schemas(resource: type[Resource]) -> Schemas:
+    """Made once a resource, so that each model has one name in the OpenAPI."""
+    if resource not in _MADE:
+        _MADE[resource] = _schemas(resource)
+    return _MADE[resource]
+
+
+def _schemas(resource: type[Resource]) -> Schemas:
     title = "".join(word.capitalize() for word in resource.singular.split("_"))
     record = _model(title, _shown(resource), doc=resource.__doc__)
     listed: dict[str, Any] = {name: (resource.fields[name].optional_annotation, None) for name in resource.listed()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -10,6 +10,7 @@ import asyncpg
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import constraints
+from ptolemy.engine.fields.field import Field
 from ptolemy.kernel.identifiers import uuid7, uuid7s
 from ptolemy.kernel.problems import Problem
 
@@ -37,7 +38,7 @@ async def insert_each(tx: Transaction, resource: Resource, writes: Sequence[Writ
     ids = [write.kept.get("id") or new for write, new in zip(writes, uuid7s(len(writes)), strict=True)]
     columns = [
         ids,
-        *([_stored(of, write.new.get(name)) for write in writes] for name, of in resource.fields.items()),
+        *_columns(writes, resource.fields).values(),
         *([write.kept.get(name) for write in writes] for name in _kept_names(resource)),
     ]
     arrays = ", ".join(f"?::{_array(resource, name)}[]" for name in names)
@@ -54,6 +55,52 @@ async def insert_each(tx: Transaction, resource: Resource, writes: Sequence[Writ
         stored.pop(key) if key in stored else await _alone(tx, resource, write)
         for key, write in zip(ids, writes, strict=True)
     ]
+
+
+async def insert_new(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | None]:
+    """Inserts many in one statement, in order; answers what is stored of each, None where another record has its place.
+
+    Writers that insert the same in the same order wait for each other, and never in a circle.
+    """
+    columns = {"id": uuid7s(len(writes)), **_columns(writes, resource.fields)}
+    arrays = ", ".join(f"?::{_array(resource, name)}[]" for name in columns)
+    statement = Sql(
+        f"insert into {resource.table} (workspace_id, {', '.join(columns)})"
+        f" select ?::uuid, * from unnest({arrays})"
+        " on conflict do nothing returning id",
+        (tx.workspace_id, *columns.values()),
+    )
+    inserted = {row["id"] for row in await tx.rows(statement)} if writes else set()
+    return [row if row["id"] in inserted else None for row in _rows(columns)]
+
+
+async def update_all(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row]:
+    """Changes many locked records in one statement, and answers what is stored of each now."""
+    columns = {"id": [write.old["id"] for write in writes if write.old], **_columns(writes, resource.fields)}
+    arrays = ", ".join(f"?::{_array(resource, name)}[]" for name in columns)
+    changed = [*(name for name, of in resource.fields.items() if not of.fixed), "updated_at", "recorded_at"]
+    # Every one conflicts. An update that joins them may read the whole workspace instead: it takes what the planner
+    # believes of a table that has grown since; here there is nothing to plan.
+    statement = Sql(
+        f"insert into {resource.table} (workspace_id, {', '.join(columns)}, updated_at, recorded_at)"
+        f" select ?::uuid, new.*, now(), now() from unnest({arrays}) as new"
+        " on conflict (workspace_id, id) do update"
+        f" set {', '.join(f'{name} = excluded.{name}' for name in changed)}"
+        " returning id",
+        (tx.workspace_id, *columns.values()),
+    )
+    if writes:
+        await tx.run(statement)
+    return _rows(columns)
+
+
+def _columns(writes: Sequence[Write], fields: Mapping[str, Field[Any]]) -> dict[str, list[Any]]:
+    """What is stored of each field, by writes."""
+    return {name: [_stored(of, write.new.get(name)) for write in writes] for name, of in fields.items()}
+
+
+def _rows(columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 async def _alone(tx: Transaction, resource: Resource, write: Write) -> Row | Problem:

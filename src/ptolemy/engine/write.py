@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from ptolemy.database.transaction import Row, Transaction
@@ -15,10 +16,18 @@ from ptolemy.engine.resource import Resource
 from ptolemy.kernel.problems import Conflict, FieldError, Invalid, Problem
 
 T = TypeVar("T")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def _nothing() -> Mapping[str, Any]:
+    """One for all: of ten thousand writes, hardly one carries anything beside."""
+    return _NOTHING
+
+
 Verb = Literal["created", "updated", "restored"]
 
 
-@dataclass
+@dataclass(slots=True)
 class Write:
     """What a moment sees: `old` and `new` state, the parents, and ways to refuse.
 
@@ -32,8 +41,8 @@ class Write:
     new: dict[str, Any]
     sent: Mapping[str, Any]
     recorded: bool = False
-    beside: Mapping[str, lookup.Key] = field(default_factory=dict)
-    kept: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, lookup.Key] = field(default_factory=_nothing)
+    kept: Mapping[str, Any] = field(default_factory=_nothing)
     parents: dict[str, Row] = field(default_factory=dict)
     errors: list[FieldError] = field(default_factory=list)
     conflict: Conflict | None = None
@@ -127,16 +136,16 @@ def loaded(resource: Resource, row: Row) -> dict[str, Any]:
 async def save(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row]:
     """All of them or none; answers the stored rows in order, or raises the first write's problem."""
     await resource.one_at_a_time(tx)
-    await _prepare(tx, resource, writes)
+    await prepare(tx, resource, writes)
     for write in writes:
         if write.problem:
             raise write.problem
     stored = []
     for write in writes:
-        row = write.old if write.verb == "updated" and not _differs(resource, write) else None
+        row = write.old if write.verb == "updated" and not differs(resource, write) else None
         stored.append(row or await store.store(tx, resource, write))
     changed = [(write, row) for write, row in zip(writes, stored, strict=True) if row is not write.old]
-    await _follow_up(tx, resource, changed)
+    await follow_up(tx, resource, changed)
     for of in resource.links():
         had = [write.old[of.name] if write.old else [] for write in writes]
         stored = [{**row, of.name: names} for row, names in zip(stored, had, strict=True)]
@@ -160,20 +169,22 @@ async def save_each(tx: Transaction, resource: Resource, writes: Sequence[Write]
 
 async def _save_together(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | Problem]:
     await resource.one_at_a_time(tx)
-    await _prepare(tx, resource, writes)
+    await prepare(tx, resource, writes)
     good = [write for write in writes if not write.problem]
     outcomes = iter(await store.insert_each(tx, resource, good))
     answers: list[Row | Problem] = [write.problem or next(outcomes) for write in writes]
     kept = [(write, row) for write, row in zip(writes, answers, strict=True) if not isinstance(row, Problem)]
-    await _follow_up(tx, resource, kept, told=not resource.by_the_million)
+    await follow_up(tx, resource, kept, told=not resource.by_the_million)
     return answers
 
 
-async def _prepare(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> None:
+async def prepare(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> None:
+    """Resolves references and custom fields and runs the rules; each write then says whether it has a problem."""
     for of in resource.fields.values():
         await of.resolve(tx, writes)
+    bound = [of for of in resource.fields.values() if of.fixed or (of.required and not of.derived)]
     for write in writes:
-        for of in resource.fields.values():
+        for of in bound:
             if write.new.get(of.name) is None and of.required and not of.derived and not _has_error(write, of.name):
                 write.refuse_field(of.name, "required", "is required")
             elif of.fixed and write.old is not None and write.changed(of):
@@ -185,7 +196,7 @@ async def _prepare(tx: Transaction, resource: Resource, writes: Sequence[Write])
             resource.check(write)
 
 
-async def _follow_up(
+async def follow_up(
     tx: Transaction, resource: Resource, saved: Sequence[tuple[Write, Row]], *, told: bool = True
 ) -> None:
     """What comes after rows are stored; `told` says that each has its event."""
@@ -200,5 +211,6 @@ def _has_error(write: Write, name: str) -> bool:
     return any(error.field == name or error.field.startswith(f"{name}.") for error in write.errors)
 
 
-def _differs(resource: Resource, write: Write) -> bool:
+def differs(resource: Resource, write: Write) -> bool:
+    """Whether the write would change anything of the record."""
     return any(write.changed(of) for of in resource.fields.values())

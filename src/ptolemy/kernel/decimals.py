@@ -9,6 +9,7 @@ MAX_DIGITS = 100
 """On either side of the point."""
 
 _FORM = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+_PLAIN = re.compile(rf"-?\d{{1,{MAX_DIGITS}}}(\.\d{{1,{MAX_DIGITS}}})?", re.ASCII)
 
 
 def parse_decimal(value: object) -> Decimal:
@@ -16,6 +17,8 @@ def parse_decimal(value: object) -> Decimal:
 
     No locale, no blanks, no underscores, no NaN, no infinity; at most 100 digits on either side of the point.
     """
+    if type(value) is str and _PLAIN.fullmatch(value):
+        return Decimal(value) or Decimal(value) + 0  # within the limits by its form; the sum takes the sign off a zero
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError(f"must be a number, got {seen(value)}")
     if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:

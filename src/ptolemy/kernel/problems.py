@@ -84,8 +84,10 @@ class UnsupportedMediaType(Problem):
 class Invalid(Problem):
     status, title = 422, "Invalid values"
 
-    def __init__(self, *errors: FieldError) -> None:
-        super().__init__("invalid_values", "; ".join(f"{e.field}: {e.message}" for e in errors), errors)
+    def __init__(self, *errors: FieldError, detail: str | None = None) -> None:
+        """`detail` stands for what the errors say where they are too many for one sentence."""
+        said = detail or "; ".join(f"{e.field}: {e.message}" for e in errors)
+        super().__init__("invalid_values", said, errors)
 
 
 class TooManyRequests(Problem):

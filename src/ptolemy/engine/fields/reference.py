@@ -71,20 +71,17 @@ class Reference(Field[UUID]):
         return str(stored)
 
     async def resolve(self, tx: Transaction, writes: Sequence[Write]) -> None:
-        keys = {str(write.new[self.name]) for write in writes if write.new.get(self.name) is not None}
-        beside = {write.beside[self.name] for write in writes if self.name in write.beside}
-        found = await lookup.parents(tx, self.target, keys, beside)
-        for write in writes:
-            names = [write.new.get(self.name), write.beside.get(self.name)]
-            asked = [self._asked(name) for name in names if name is not None]
-            if asked:
-                self._attach(write, asked[0], next((found[name] for name in asked if name in found), None))
-
-    def _asked(self, name: Any) -> lookup.Key:
-        """The key under which `lookup.parents` answers a name."""
-        if isinstance(name, tuple):
-            return name
-        return str(name).lower() if as_uuid(str(name)) else str(name)
+        asked = [(write.new.get(self.name), write.beside.get(self.name)) for write in writes]
+        # By pairs: many writes of one batch have the same parent.
+        names = {pair: [_normal(name) for name in pair if name is not None] for pair in set(asked)}
+        keys = {str(key) for key, _ in names if key is not None}
+        found = await lookup.parents(tx, self.target, keys, {key for _, key in names if key is not None})
+        parents = {
+            pair: next((found[name] for name in wanted if name in found), None) for pair, wanted in names.items()
+        }
+        for write, pair in zip(writes, asked, strict=True):
+            if wanted := names[pair]:
+                self._attach(write, wanted[0], parents[pair])
 
     def _attach(self, write: Write, key: lookup.Key, parent: Row | None) -> None:
         if parent is None:
@@ -94,3 +91,10 @@ class Reference(Field[UUID]):
         if moved and not write.recorded and self.target.lifecycle.archive and parent["archived_at"] is not None:
             write.refuse("parent_archived", f"the {self.target.called} is archived: restore it first", field=self.name)
         write.parents[self.name], write.new[self.name] = parent, parent["id"]
+
+
+def _normal(name: UUID | lookup.Key) -> lookup.Key:
+    """As `lookup.parents` tells it."""
+    if isinstance(name, tuple):
+        return name
+    return str(name).lower() if as_uuid(str(name)) else str(name)

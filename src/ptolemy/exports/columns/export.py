@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import BinaryIO
 
-from ptolemy.database.sql import Sql, numbered
+from ptolemy.database.copying import copy_lines
+from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.interchange import CustomFields, Interchange, custom_fields
-from ptolemy.exports.columns.shape import DELIMITER, NULL, PICKED, CsvShape, JsonShape, Shape
+from ptolemy.exports.columns.shape import PICKED, CsvShape, JsonShape, Shape
 from ptolemy.formats.detection import Format
 from ptolemy.resources.time_series_values import TimeSeriesValues
-
-_BLOCK_BYTES = 2 << 20
 
 
 async def export_values(
@@ -31,23 +30,16 @@ async def export_values(
     """
     shape = await _shape(tx, format)
     select = Sql(f"select {PICKED} from time_series_values where {wanted.text} order by id", wanted.args)
-    writer = _Writer(shape, out, each_block)
+
+    def write(lines: bytes) -> int:
+        count, content = shape.shaped(lines)
+        out.write(content)
+        return count
+
     await asyncio.to_thread(out.write, shape.head)
-    try:
-        await tx.driver.copy_from_query(
-            numbered(select.text),
-            *select.args,
-            output=writer.take,
-            format="csv",
-            delimiter=DELIMITER,
-            quote="\x01",
-            null=NULL,
-        )
-        await writer.flush()
-    finally:
-        await writer.settle()
+    rows = await copy_lines(tx, select, write, each_block)
     await asyncio.to_thread(out.write, shape.foot)
-    return writer.rows
+    return rows
 
 
 async def _shape(tx: Transaction, format: Format) -> Shape:
@@ -57,48 +49,3 @@ async def _shape(tx: Transaction, format: Format) -> Shape:
         found = await tx.rows(Sql.of(f"select id, identifier from {table} where workspace_id = ?", tx.workspace_id))
         names[table] = {str(row["id"]): row["identifier"] for row in found}
     return (JsonShape if format == "json" else CsvShape)(names["instruments"], names["series"], custom)
-
-
-class _Writer:
-    """Gathers whole lines; a thread shapes and writes one block while the next arrives."""
-
-    def __init__(self, shape: Shape, out: BinaryIO, each_block: Callable[[int], None]) -> None:
-        self._shape, self._out, self._each_block = shape, out, each_block
-        self._pending: list[bytes] = []
-        self._size, self.rows = 0, 0
-        self._writing: asyncio.Task[int] | None = None
-
-    async def take(self, chunk: bytes) -> None:
-        self._pending.append(chunk)
-        self._size += len(chunk)
-        if self._size >= _BLOCK_BYTES:
-            await self._hand_over()
-
-    async def flush(self) -> None:
-        """Everything that was taken is written."""
-        await self._hand_over()
-        await self._written()
-
-    async def settle(self) -> None:
-        """A thread can't be cancelled: leave only when it has let go of the file."""
-        if self._writing:
-            await asyncio.wait([self._writing])
-
-    async def _hand_over(self) -> None:
-        await self._written()
-        content = b"".join(self._pending)
-        end = content.rfind(b"\n") + 1
-        self._pending, self._size = [content[end:]], len(content) - end
-        if end:
-            self._writing = asyncio.create_task(asyncio.to_thread(self._shape_and_write, content[:end]))
-
-    async def _written(self) -> None:
-        if self._writing:
-            writing, self._writing = self._writing, None
-            self.rows += await writing
-            self._each_block(self.rows)
-
-    def _shape_and_write(self, lines: bytes) -> int:
-        count, content = self._shape.shaped(lines)
-        self._out.write(content)
-        return count

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 
+from ptolemy.database.copying import DELIMITER, NULL
 from ptolemy.engine.interchange import CustomFields
+from ptolemy.formats.cells import Cells, instants, joined, joined_cells, or_null, parsed
 from ptolemy.formats.csv import guard, quoted
 from ptolemy.kernel.json import decode_exact, encode
-
-DELIMITER, NULL = "\x02", "\\N"
-"""Neither occurs in the picked columns: JSON text escapes control characters."""
 
 PICKED = (
     "id, instrument_id, type_id, timestamp at time zone 'UTC', value,"
@@ -25,8 +21,6 @@ PICKED = (
     " case when field_values <> '{}' then field_values end"
 )
 _COLUMNS = ("id", "instrument", "series", "timestamp", "value", "created", "updated", "archived", "fields")
-
-Cells = Any  # an Arrow array of strings, or one scalar for all rows
 
 
 class Shape(Protocol):
@@ -50,23 +44,23 @@ class JsonShape:
         self._fields = _Fields(custom, lambda type_id, values: _json(custom.ordered(type_id, values)))
 
     def shaped(self, lines: bytes) -> tuple[int, memoryview]:
-        cells = _parsed(lines)
-        content = _joined(
+        cells = parsed(lines, _COLUMNS, delimiter=DELIMITER, null=NULL)
+        content = joined(
             ',\n{"id":"',
             cells["id"],
             self._instrument.of(cells["instrument"]),
             self._series.of(cells["series"]),
-            _instant(cells["timestamp"]),
+            instants(cells["timestamp"]),
             'Z","value":"',
             cells["value"],
             '","field_values":',
             self._fields.of(cells["series"], cells["fields"], "{}"),
             ',"created_at":"',
-            _instant(cells["created"]),
+            instants(cells["created"]),
             'Z","updated_at":"',
-            _instant(cells["updated"]),
+            instants(cells["updated"]),
             'Z","archived_at":',
-            _or(cells["archived"], lambda archived: _joined_cells('"', _instant(archived), 'Z"}'), "null}"),
+            or_null(cells["archived"], lambda archived: joined_cells('"', instants(archived), 'Z"}'), "null}"),
         )
         content, self._first = content[1:] if self._first else content, False
         return len(cells["id"]), content
@@ -88,21 +82,21 @@ class CsvShape:
         self._fields = _Fields(custom, lambda type_id, values: _field_cells(custom, keys, type_id, values))
 
     def shaped(self, lines: bytes) -> tuple[int, memoryview]:
-        cells = _parsed(lines)
-        content = _joined(
+        cells = parsed(lines, _COLUMNS, delimiter=DELIMITER, null=NULL)
+        content = joined(
             cells["id"],
             self._instrument.of(cells["instrument"]),
             self._series.of(cells["series"]),
-            _instant(cells["timestamp"]),
+            instants(cells["timestamp"]),
             "Z,",
             cells["value"],
             self._fields.of(cells["series"], cells["fields"], self._nothing),
             ",",
-            _instant(cells["created"]),
+            instants(cells["created"]),
             "Z,",
-            _instant(cells["updated"]),
+            instants(cells["updated"]),
             "Z,",
-            _or(cells["archived"], lambda archived: _joined_cells(_instant(archived), "Z\n"), "\n"),
+            or_null(cells["archived"], lambda archived: joined_cells(instants(archived), "Z\n"), "\n"),
         )
         return len(cells["id"]), content
 
@@ -140,39 +134,6 @@ class _Fields:
             type_id, _, values = each.partition(DELIMITER)
             written.append(self._write(UUID(type_id), decode_exact(values)))
         return pa.array(written, pa.string()).take(both.indices).fill_null(nothing)
-
-
-def _parsed(lines: bytes) -> Mapping[str, pa.Array[Any]]:
-    table = pa_csv.read_csv(
-        io.BytesIO(lines),
-        read_options=pa_csv.ReadOptions(column_names=list(_COLUMNS), use_threads=False, block_size=len(lines) + 1),
-        parse_options=pa_csv.ParseOptions(delimiter=DELIMITER, quote_char=False, escape_char=False),
-        convert_options=pa_csv.ConvertOptions(
-            column_types={name: pa.string() for name in _COLUMNS}, null_values=[NULL], strings_can_be_null=True
-        ),
-    )
-    return {name: column.combine_chunks() for name, column in zip(_COLUMNS, table.columns, strict=True)}
-
-
-def _instant(cells: pa.Array[Any]) -> pa.Array[Any]:
-    """As ISO 8601 separates date and time; PostgreSQL writes fractions as we do, without trailing zeros."""
-    return pc.replace_substring(cells, pattern=" ", replacement="T", max_replacements=1)
-
-
-def _or(cells: pa.Array[Any], write: Callable[[pa.Array[Any]], pa.Array[Any]], null: str) -> Cells:
-    return null if cells.null_count == len(cells) else write(cells).fill_null(null)
-
-
-def _joined_cells(*parts: Cells) -> pa.Array[Any]:
-    return pc.binary_join_element_wise(*(pa.scalar(part) if isinstance(part, str) else part for part in parts), "")
-
-
-def _joined(*parts: Cells) -> memoryview:
-    """All rows, one after the other."""
-    cells = _joined_cells(*parts)
-    _, offsets, content = cells.buffers()
-    at = np.frombuffer(offsets, dtype=np.int32)
-    return memoryview(content)[int(at[cells.offset]) : int(at[cells.offset + len(cells)])]
 
 
 def _json(value: Any) -> str:
