@@ -18,3 +18,9 @@ create table market_calendars (
 -- Sessions and is-open walk one market by date.
 create unique index market_calendars_unique on market_calendars (workspace_id, market_id, date);
 create index market_calendars_market_id on market_calendars (workspace_id, market_id);
+create index market_calendars_words on market_calendars using gin (search_words(workspace_id, coalesce(name, '')));
+
+create view market_calendars_keys as
+select workspace_id, id, market_id, date, is_open, open_time, close_time, name, source, created_at, updated_at
+from market_calendars
+where workspace_id = current_setting('ptolemy.workspace_id')::uuid;
