@@ -10,7 +10,7 @@ import pytest
 
 from tests.lifecycle.stock import KEYS, Stock
 from tests.offered import needs
-from tests.product import answered, problem
+from tests.product import problem
 from tests.races.crowd import CLIENTS, at_once, statuses
 
 ITEMS = [{"field_key": key, "value": "1"} for key in KEYS]
