@@ -16,6 +16,7 @@ import pytest
 
 from ptolemy.database.embedded import EmbeddedServer
 from tests import house
+from tests.exactness import judge_answers
 from tests.product import Workspace, answered
 from tests.serving import configured, serving, signed_in
 
@@ -23,6 +24,7 @@ _RUN = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    judge_answers()
     if workerinput := getattr(config, "workerinput", None):
         config.stash[_RUN] = Path(workerinput["run_directory"])
         return

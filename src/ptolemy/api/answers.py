@@ -21,7 +21,7 @@ class FieldError(BaseModel):
 
 
 class ProblemModel(BaseModel):
-    """A problem (RFC 9457). `code` is stable; `errors` names each bad field."""
+    """A problem (RFC 9457). `code` is stable; `errors` names each bad field; `dependents` counts what is in the way."""
 
     model_config = ConfigDict(title="Problem")
 
@@ -32,6 +32,7 @@ class ProblemModel(BaseModel):
     code: str
     request_id: str
     errors: list[FieldError] = []
+    dependents: dict[str, int] = {}
 
 
 def json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
