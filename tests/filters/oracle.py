@@ -90,13 +90,13 @@ class Oracle:
         name, op, given = condition["field"], condition["op"], condition["value"]
         value = self.value(record, name)
         if op == "is_null":
-            return (value is None) == flag(given)
+            return bool((value is None) == flag(given))
         if op in ("in", "not_in"):
             among = value in [self.meant(name, each) for each in given]
-            return among == (op == "in")
+            return bool(among == (op == "in"))
         if op in ("eq", "ne"):
             # Null is a value here: `ne` and `not_in` match it unless they name it.
-            return (value == self.meant(name, given)) == (op == "eq")
+            return bool((value == self.meant(name, given)) == (op == "eq"))
         if value is None:
             return False
         if op == "like":
