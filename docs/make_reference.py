@@ -170,7 +170,12 @@ def _users(fields: Resource) -> list[Resource]:
 def _kinds() -> Iterator[Sequence[str]]:
     used = {type(of) for resource in RESOURCES for of in columns(type(resource)).values()}
     for kind in sorted(used, key=lambda each: each.__name__):
-        yield kind.__name__, KINDS[kind.__name__], f"`{kind.fault}`", _words(sorted(kind.operators)) or "none"
+        yield (
+            kind.__name__,
+            KINDS[kind.__name__],
+            f"`{kind.fault}`",
+            _words(sorted(kind.operators | kind.special_operators)) or "none",
+        )
 
 
 def _resource(resource: Resource) -> Iterator[str]:
