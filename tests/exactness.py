@@ -154,7 +154,8 @@ def _is_a_problem(response: httpx.Response) -> None:
     _claim(_media_type(response) == PROBLEM, response, "a refusal is no problem document")
     body = response.json()
     _claim(body["status"] == response.status_code, response, "the problem has another status")
-    _claim(body["request_id"] == response.headers["x-request-id"], response, "the problem has another request id")
+    told = body["request_id"] == response.headers["x-request-id"]
+    _claim(told or "idempotency-replayed" in response.headers, response, "the problem has another request id")
     _claim(body["type"] in ("about:blank", f"urn:ptolemy:problem:{body['code']}"), response, "type and code differ")
     named = [(error["field"], error["code"], error["message"]) for error in body.get("errors", [])]
     _claim(all(map(all, named)), response, "an error names no field, no code or no reason")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -123,3 +124,16 @@ def test_beside_the_filter_archived_at_decides_what_is_archived(shop: Shop) -> N
     answered(shop.workspace.robot.delete("/instruments/old"), 204)
     archived_at = answered(shop.workspace.robot.get("/instruments/old"), 200)["archived_at"]
     assert shop.found(archived_at=archived_at) == ["old"]
+
+
+def test_an_export_takes_the_same_filter(shop: Shop) -> None:
+    shop.add("bhp", sector="Mining", shares="9")
+    shop.add("rio", sector="Mining", shares="10")
+    shop.add("t-bill", "bond")
+    asked = {"and": [condition("field.sector", "eq", "Mining"), condition("field.shares", "gt", "9.5")]}
+    rows = json.loads(shop.workspace.export("instruments", filter=asked))
+    assert [row["identifier"] for row in rows] == ["rio"]
+    response = shop.workspace.robot.post(
+        "/exports", json={"resource_type": "instruments", "filter": condition("field.nope", "eq", 1)}
+    )
+    assert refused_fields(response) == {"filter.field": "unknown_field"}

@@ -30,7 +30,7 @@ class Happened(Field[str]):
 
     operators = frozenset()
     special_operators = frozenset({"happened", "happened_or_archived"})
-    fault = "invalid_event"
+    fault = "invalid_text"
 
     def accept_special(self, op: str, value: Any) -> str:
         if not isinstance(value, str):
@@ -90,7 +90,7 @@ async def test_a_kind_of_field_brings_operators_of_its_own(tx: Transaction) -> N
 
 
 async def test_a_special_operator_checks_its_value_and_refuses_null(tx: Transaction) -> None:
-    for value, code in ((5, "invalid_event"), (None, "required")):
+    for value, code in ((5, "invalid_text"), (None, "required")):
         with pytest.raises(Invalid) as refused:
             await read.count(tx, Events, filtered(field="happened", op="happened", value=value))
         assert [(error.field, error.code) for error in refused.value.errors] == [("filter.value", code)]

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
-from uuid import UUID
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
 import pytest
 
 from ptolemy.catalogue import RESOURCES
+from ptolemy.database.embedded.binaries import binaries_for
+from ptolemy.database.embedded.children import account_for
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql, numbered
 from ptolemy.database.transaction import Row, Transaction
@@ -163,9 +168,9 @@ async def test_words_are_found_through_their_index(shop: Shop, database_url: str
 
 async def test_the_keys_of_another_workspace_are_out_of_reach(shop: Shop, database_url: str) -> None:
     async with explaining(database_url) as tx:
-        assert await tx.driver.fetchval("select count(*) from instruments_keys") == 3020
+        assert await tx.driver.fetchval("select count(*) from instruments_keys where workspace_id is not null") == 3020
         await tx.driver.execute(f"set local ptolemy.workspace_id = '{UUID(int=7)}'")
-        assert await tx.driver.fetchval("select count(*) from instruments_keys") == 0
+        assert await tx.driver.fetchval("select count(*) from instruments_keys where workspace_id is not null") == 0
 
 
 def test_a_type_of_few_records_gets_none_until_it_has_many(shop: Shop, database_url: str) -> None:
@@ -235,3 +240,22 @@ async def test_the_upkeep_looks_at_what_is_wanted_and_what_is_unused(shop: Shop,
         assert any(str(row["id"]) in kind["payload"] for kind in kinds)
     await handle(database_url, row, many_records=5)
     assert index_rows(database_url, "issuer", "bond")[0]["state"] == "ready"
+
+
+def test_a_dump_is_restored_with_its_indexes_and_views(shop: Shop, database_url: str, tmp_path: Path) -> None:
+    name, programs = ready(shop, database_url, "listed"), binaries_for(account_for(tmp_path / "new"))
+    dump, restored = tmp_path / "dump.sql", f"restored_{uuid4().hex[:12]}"
+    copy = urlsplit(database_url)._replace(path=f"/{restored}").geturl()
+    subprocess.run([programs.program("pg_dump"), "--file", dump, database_url], check=True)
+    house.finished(fetched(database_url, f"create database {restored}"))
+    try:
+        quiet = ("--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--output", "/dev/null")
+        subprocess.run([programs.program("psql"), *quiet, "--file", dump, copy], check=True)
+        valid = "select indisvalid from pg_index where indexrelid = any($1::text[]::regclass[])"
+        names = ["instruments_words", name]
+        assert [row["indisvalid"] for row in house.finished(fetched(copy, valid, names))] == [True, True]
+        views = "select count(*) as number from pg_views where schemaname = 'public'"
+        [number], [original] = house.finished(fetched(copy, views)), house.finished(fetched(database_url, views))
+        assert number == original
+    finally:
+        house.finished(fetched(database_url, f"drop database {restored} with (force)"))

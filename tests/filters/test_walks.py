@@ -167,7 +167,7 @@ def test_a_sort_by_what_there_isn_t_is_refused_by_its_place(shop: Shop, field: s
 
 def test_a_sort_has_ten_keys_at_most(shop: Shop) -> None:
     answered(shop.ask(sort=sort(*["name"] * 10)), 200)
-    assert refused_fields(shop.ask(sort=sort(*["name"] * 11))) == {"sort": "too_many"}
+    assert refused_fields(shop.ask(sort=sort(*["name"] * 11))) == {"sort": "invalid_length"}
 
 
 def test_the_first_of_two_keys_alike_counts(shop: Shop) -> None:

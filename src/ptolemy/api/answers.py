@@ -21,7 +21,10 @@ class FieldError(BaseModel):
 
 
 class ProblemModel(BaseModel):
-    """A problem (RFC 9457). `code` is stable; `errors` names each bad field; `dependents` counts what is in the way."""
+    """A problem (RFC 9457). `code` is stable; `errors` names each bad field; `dependents` counts what is in the way.
+
+    `location` is where to find what an earlier request has made.
+    """
 
     model_config = ConfigDict(title="Problem")
 
@@ -33,6 +36,7 @@ class ProblemModel(BaseModel):
     request_id: str
     errors: list[FieldError] = []
     dependents: dict[str, int] = {}
+    location: str = ""
 
 
 def json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:

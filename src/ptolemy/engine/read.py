@@ -94,7 +94,7 @@ async def _subjects(tx: Transaction, resource: type[Resource], query: Query) -> 
 def _keys(resource: type[Resource], subjects: Subjects, sort: Sequence[tuple[str, Direction]]) -> list[Key]:
     keys: dict[str, Key] = {}
     if len(sort) > MAX_SORT:
-        raise Invalid(FieldError("sort", "too_many", f"must have at most {MAX_SORT} keys"))
+        raise Invalid(FieldError("sort", "invalid_length", f"must have at most {MAX_SORT} keys"))
     for place, (name, direction) in enumerate(sort):
         subject = subjects.find(name)
         if subject is None or not subject.is_sortable:
