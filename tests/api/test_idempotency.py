@@ -20,8 +20,8 @@ from ptolemy.api import idempotency
 from ptolemy.app import operations
 from tests import house
 from tests.crowd import at_once, crowd
-from tests.lifecycle.stock import Stock, stock
 from tests.exactness import Inexact
+from tests.lifecycle.stock import Stock, stock
 from tests.product import Workspace, answered, problem, refused_fields, wait_for
 
 NEW = {"identifier": "new", "name": "New", "type_id": "equity"}

@@ -71,7 +71,7 @@ def import_operations() -> list[Operation]:
     base = f"{WORKSPACE}/imports"
     form: dict[str, Any] = {
         "openapi": form_schema(ImportRequest),
-        "problems": (400, 413, 415, 422),
+        "problems": (400, 413, 415, 422, 507),
         "keyed": "by_handler",
         "find": _form,
     }
