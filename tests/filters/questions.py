@@ -38,9 +38,9 @@ INVENTED: dict[str, tuple[Any, ...]] = {
 class Questions:
     """An endless supply."""
 
-    def __init__(self, seed: int, oracle: Oracle, *, custom_fields: bool, search: bool) -> None:
-        self._random, self._oracle, self._search = Random(seed), oracle, search
-        keys = [f"field.{key}" for key in sorted(oracle.data_types)] if custom_fields else []
+    def __init__(self, seed: int, oracle: Oracle) -> None:
+        self._random, self._oracle = Random(seed), oracle
+        keys = [f"field.{key}" for key in sorted(oracle.data_types)]
         self._fields = [*oracle.kinds, *keys]
         # Thrice, since there are fewer of them.
         self._weighted = [*self._fields, *keys, *keys]
@@ -55,7 +55,7 @@ class Questions:
             question["archived"] = self._random.choice(("true", "all", "only"))
         if self._chance(0.2):
             question["type_id"] = self._random.choice([*self._oracle.named["type_id"], "nope"])
-        if self._search and self._chance(0.15):
+        if self._chance(0.15):
             question["q"] = self.words()
         return question
 

@@ -13,11 +13,6 @@ from tests.filters.oracle import Oracle
 from tests.filters.questions import Questions
 from tests.product import Workspace, answered
 
-CUSTOM_FIELDS = False
-"""`field.<key>` in filters and sorts."""
-SEARCH = False
-"""`q`."""
-
 
 @pytest.fixture(scope="module")
 def market(new_workspace: Callable[[], Workspace]) -> Workspace:
@@ -47,7 +42,7 @@ def test_many_more_filters_find_what_the_oracle_finds(part: int, market: Workspa
 
 
 def differ(oracle: Oracle, market: Workspace, *, seed: int, number: int) -> None:
-    questions = Questions(seed, oracle, custom_fields=CUSTOM_FIELDS, search=SEARCH)
+    questions = Questions(seed, oracle)
     hits = 0
     for _ in range(number):
         question = questions.next()

@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from tests.filters import equities
-from tests.filters.test_against_an_oracle import CUSTOM_FIELDS
 from tests.product import Workspace, answered
 
 RESTLESS = 200
@@ -43,7 +42,7 @@ def market(new_workspace: Callable[[], Workspace]) -> Workspace:
     return workspace
 
 
-@pytest.mark.parametrize("sort", [*SORTS, *(CUSTOM_SORTS if CUSTOM_FIELDS else [])], ids=str)
+@pytest.mark.parametrize("sort", [*SORTS, *CUSTOM_SORTS], ids=str)
 def test_a_walk_amid_writes_sees_every_quiet_row_once(market: Workspace, sort: list[dict[str, str]]) -> None:
     before = [record["id"] for record in equities.records(market)]
     restless, quiet = before[:: len(before) // RESTLESS], set(before)
