@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
@@ -15,8 +18,12 @@ from starlette.responses import Response
 
 from ptolemy.api import bodies, gate, headers, idempotency
 from ptolemy.api.services import Call, Services
+from ptolemy.database.transaction import Overtaken
 from ptolemy.kernel.actors import Role
-from ptolemy.kernel.problems import Invalid
+from ptolemy.kernel.problems import Conflict, Invalid
+
+_ATTEMPTS = 20
+_PAUSE_SECONDS = 0.002
 
 Handler = Callable[[Call], Awaitable[Response]]
 Access = Role | Literal["anyone", "signed_in", "human"]
@@ -105,10 +112,21 @@ class OperationRoute(APIRoute):
                 raise
             call = replace(call, query=query, body=body)
             if once_by_route:
-                return await idempotency.once(call, sent, operation.handler)
-            return await operation.handler(call)
+                return await _settled(partial(idempotency.once, call, sent, operation.handler), _ATTEMPTS)
+            # A handler that has read the body itself can't read it again.
+            return await _settled(partial(operation.handler, call), 1 if operation.keyed == "by_handler" else _ATTEMPTS)
 
         return handle
+
+
+async def _settled(work: Callable[[], Awaitable[Response]], attempts: int) -> Response:
+    """What `work` answers, done again while other writers come between."""
+    for attempt in range(attempts):
+        try:
+            return await work()
+        except Overtaken:
+            await asyncio.sleep(random.uniform(0, attempt * _PAUSE_SECONDS))  # noqa: S311 - so that two don't keep meeting
+    raise Conflict("overtaken", "other writers keep writing at the same records: try again")
 
 
 _PROBLEM: dict[str, Any] = {

@@ -83,7 +83,8 @@ class _Batches:
     async def write(self, call: Call) -> Response:
         """All records or none; a 422 or a 409 names each bad one by its place: `data.17.value`."""
         asked = call.body
-        outcome = await write_batch(call.services.database, call.caller, self._values, asked.data, asked.on_conflict)
+        async with call.transaction() as tx:
+            outcome = await write_batch(tx, self._values, asked.data, asked.on_conflict)
         return json(encode(outcome))
 
 

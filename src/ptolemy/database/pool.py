@@ -11,7 +11,7 @@ import asyncpg
 from ptolemy.database.instants import take_instants_literally
 from ptolemy.database.security import APP, OWNER, role_for
 from ptolemy.database.sql import Sql
-from ptolemy.database.transaction import Driver, Session, Transaction
+from ptolemy.database.transaction import Driver, Overtaken, Session, Transaction
 from ptolemy.kernel.actors import Caller
 
 
@@ -103,9 +103,11 @@ async def _begun(driver: Driver, begin: str) -> AsyncIterator[None]:
     await driver.execute(begin)
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         if not driver.is_closed():
             await driver.execute("rollback")
+        if isinstance(error, asyncpg.DeadlockDetectedError):
+            raise Overtaken from error
         raise
     await driver.execute("commit")
 

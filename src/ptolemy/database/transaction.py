@@ -17,6 +17,10 @@ Driver: TypeAlias = asyncpg.Connection
 """The driver itself: COPY, cursors and listening need it; everything else goes through `Session`."""
 
 
+class Overtaken(Exception):
+    """Another transaction came between: done again from its beginning, this one will see what that one wrote."""
+
+
 class Session:
     """An open transaction that belongs to no workspace: sign-in, the queue, administration."""
 

@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from ptolemy.database.transaction import Row, Transaction
+from ptolemy.database.transaction import Overtaken, Row, Transaction
+from ptolemy.engine import lookup
 from ptolemy.engine.resource import ARCHIVED_AT, Resource
 from ptolemy.events import log
 from ptolemy.plans import items
 
 Verb = Literal["created", "updated", "archived", "restored", "deleted"]
+
+
+_CONTENDERS = 1_000_000
 
 
 class Change(NamedTuple):
@@ -21,9 +25,24 @@ class Change(NamedTuple):
 
 
 async def record(tx: Transaction, resource: Resource, changes: Sequence[Change]) -> None:
-    """An event for each change, and the items that came or went."""
-    await log.record(tx, [_entry(resource, change) for change in changes])
+    """An event for each change, and the items that came or went.
+
+    Raises `Overtaken` where these events would stand before earlier ones of the same record.
+    """
+    xid = await log.record(tx, [_entry(resource, change) for change in changes])
+    if any(_is_before(xid, change.old) for change in changes if change.old):
+        raise Overtaken
     await count(tx, resource, changes)
+
+
+def _is_before(xid: int, old: Row) -> bool:
+    """Whether the transaction, by its number, is older than the one that wrote the record before it.
+
+    Who waits for a record may have a number already, while a younger one goes first. The numbers of records have 32
+    bits and come round, so only a difference that contenders can have is taken for one.
+    """
+    written_by = old.get(lookup.WRITTEN_BY)
+    return written_by is not None and 0 < (written_by - xid) % 2**32 < _CONTENDERS
 
 
 async def count(tx: Transaction, resource: Resource, changes: Sequence[Change]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
@@ -22,12 +22,19 @@ Key = str | tuple[str, ...]
 _LOOKS = 3
 """How often to look in both places before a name counts as unknown: a record may be archived or restored in between."""
 
+WRITTEN_BY = "written_by"
+
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 async def one(tx: Transaction, resource: type[Resource], key: str, *, lock: Lock = "") -> Row:
-    """The record named by `key`; an identifier names the active one, else the one archived last."""
-    picked = resource.selected(resource.table)
+    """The record named by `key`; an identifier names the active one, else the one archived last.
+
+    A locked one says by which transaction it was `written_by`.
+    """
+    picked = resource.selected(resource.table) + (
+        f", {resource.table}.xmin::text::bigint as {WRITTEN_BY}" if lock else ""
+    )
     for condition in _ways(resource, key) * _LOOKS:
         wanted = every([Sql.of("workspace_id = ?", tx.workspace_id), condition])
         newest = " order by archived_at desc limit 1" if condition.text.endswith("not null") else ""
@@ -50,10 +57,11 @@ def _ways(resource: type[Resource], key: str) -> list[Sql]:
 
 
 async def ids(tx: Transaction, target: type[Resource], keys: Collection[str]) -> dict[str, UUID]:
-    """The ids that keys name, by key; a UUID names itself, whether or not there is such a record."""
-    named = {key: record for key in keys if (record := as_uuid(key))}
+    """The ids of the records that keys name, by key; those that name none are left out."""
+    uuids = {key: record for key in keys if (record := as_uuid(key))}
+    named = await _there(tx, target, uuids) if uuids else {}
     # PostgreSQL takes no NUL in text, so no record is named with one.
-    missing = {target.named(key): key for key in keys if key not in named and "\0" not in key}
+    missing = {target.named(key): key for key in keys if key not in uuids and "\0" not in key}
     column = target.named_by
     if not missing or column is None:
         return named
@@ -65,6 +73,14 @@ async def ids(tx: Transaction, target: type[Resource], keys: Collection[str]) ->
         list(missing),
     )
     return named | {missing[row[column]]: row["id"] for row in await tx.rows(statement)}
+
+
+async def _there(tx: Transaction, target: type[Resource], asked: Mapping[str, UUID]) -> dict[str, UUID]:
+    statement = Sql.of(
+        f"select id from {target.table} where workspace_id = ? and id = any(?)", tx.workspace_id, list(asked.values())
+    )
+    found = {row["id"] for row in await tx.rows(statement)}
+    return {key: record for key, record in asked.items() if record in found}
 
 
 async def parents(

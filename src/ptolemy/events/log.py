@@ -24,10 +24,10 @@ class Entry:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
-async def record(tx: Transaction, entries: Sequence[Entry]) -> None:
-    """Adds the entries in this transaction, in order, on behalf of its actor."""
+async def record(tx: Transaction, entries: Sequence[Entry]) -> int:
+    """Adds the entries in this transaction, in order, on behalf of its actor; answers where in the feed they stand."""
     if not entries:
-        return
+        return 0
     statement = Sql.of(
         "insert into events (workspace_id, id, epoch, event_type, resource_type, resource_id, resource_identifier,"
         " changes, actor_type, actor_id, actor_name, request_id)"
@@ -36,7 +36,7 @@ async def record(tx: Transaction, entries: Sequence[Entry]) -> None:
         " from unnest(?::uuid[], ?::text[], ?::text[], ?::uuid[], ?::text[], ?::jsonb[])"
         " as new (id, event_type, resource_type, resource_id, resource_identifier, changes)"
         # Without `returning` Citus would COPY to the shards, which row-level security refuses.
-        " returning id",
+        " returning xid",
         tx.workspace_id,
         tx.epoch,
         tx.actor.type,
@@ -50,4 +50,5 @@ async def record(tx: Transaction, entries: Sequence[Entry]) -> None:
         [entry.resource_identifier for entry in entries],
         [encode(entry.changes).decode() for entry in entries],
     )
-    await tx.run(statement)
+    xid: int = await tx.value(statement)
+    return xid

@@ -13,24 +13,19 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-import asyncpg
-
-from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
-from ptolemy.database.transaction import Row, Transaction
+from ptolemy.database.transaction import Overtaken, Row, Transaction
 from ptolemy.engine import lookup, store
 from ptolemy.engine.write import Write, creation, differs, follow_up, loaded, prepare
 from ptolemy.events import log
-from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.identifiers import as_uuid, uuid7
-from ptolemy.kernel.problems import Conflict, FieldError, Invalid
+from ptolemy.kernel.problems import FieldError, Invalid
 from ptolemy.kernel.timestamps import write_timestamp
 from ptolemy.resources.time_series_values import Values
 from ptolemy.series.records import Faults, Sent, accepted
 
 MAX_RECORDS = 10_000
 IDS_IN_EVENT = 100
-_ATTEMPTS = 20
 
 OnConflict = Literal["error", "update", "skip"]
 Instant = tuple[UUID, UUID, datetime]
@@ -46,28 +41,13 @@ class Outcome:
     skipped: int
 
 
-class _Overtaken(Exception):
-    """Another writer has taken, or archived, one of the instants since we looked."""
+async def write_batch(tx: Transaction, resource: Values, records: Sequence[Any], on_conflict: OnConflict) -> Outcome:
+    """Writes every record, each by the rules of a POST; else raises the problem that names all bad ones.
 
-
-async def write_batch(
-    database: Database, caller: Caller, resource: Values, records: Sequence[Any], on_conflict: OnConflict
-) -> Outcome:
-    """Writes every record, each by the rules of a POST; else raises the problem that names all bad ones."""
+    Raises `Overtaken` where another writer has taken, or archived, one of the instants since we looked.
+    """
     faults = Faults()
     sent = await asyncio.to_thread(accepted, resource, records, faults)
-    for _ in range(_ATTEMPTS):
-        try:
-            async with database.transaction(caller) as tx:
-                return await _write(tx, resource, sent, on_conflict, faults.copy())
-        except (_Overtaken, asyncpg.DeadlockDetectedError):
-            continue
-    raise Conflict("overtaken", "other writers keep writing at the same instants: try again")
-
-
-async def _write(
-    tx: Transaction, resource: Values, sent: Sequence[Sent | None], on_conflict: OnConflict, faults: Faults
-) -> Outcome:
     instants = await _instants(tx, resource, sent)
     if on_conflict != "skip":
         _refuse_repeated(instants, faults)
@@ -159,7 +139,7 @@ def _written(resource: Values, record: Sent, old: Row | None) -> Write:
 
 def _settle_taken(resource: Values, taken: Sequence[int], on_conflict: OnConflict, faults: Faults) -> None:
     if on_conflict == "update":
-        raise _Overtaken
+        raise Overtaken
     if on_conflict == "error":
         names = " and ".join(resource.unique[0].names)
         fault = FieldError("", "duplicate", f"an active {resource.called} has the same {names}")

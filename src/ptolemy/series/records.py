@@ -22,12 +22,6 @@ class Faults:
         self._values: list[tuple[int, FieldError]] = []
         self._states: list[tuple[int, FieldError]] = []
 
-    def copy(self) -> Faults:
-        """To go on from here once more."""
-        other = Faults()
-        other._values, other._states = [*self._values], [*self._states]
-        return other
-
     def refuse(self, place: int, errors: Iterable[FieldError]) -> None:
         """Bad values of the record at `place`."""
         self._values += [(place, _at(place, error)) for error in errors]
