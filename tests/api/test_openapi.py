@@ -28,7 +28,7 @@ ALL: list[Any] = CHECKS.get_all()
 CONFIG = schemathesis.Config.from_dict(
     {
         "checks": {
-            # A schema can't say which records and versions there are, which cursors were given, what a custom field takes.
+            # A schema can't say which records and versions there are, which cursors were given, what a key takes.
             "positive_data_acceptance": {"expected-statuses": ["2xx", 304, 400, 401, 403, 404, 409, 412, 422]},
         }
     }
