@@ -30,6 +30,8 @@ CONFIG = schemathesis.Config.from_dict(
         "checks": {
             # A schema can't say which records and versions there are, which cursors were given, what a key takes.
             "positive_data_acceptance": {"expected-statuses": ["2xx", 304, 400, 401, 403, 404, 409, 412, 422]},
+            # A stale version or a conflict is told before a bad value.
+            "negative_data_rejection": {"expected-statuses": [400, 401, 403, 404, 409, 412, 413, 415, 422]},
         }
     }
 )
