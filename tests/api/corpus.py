@@ -68,7 +68,7 @@ def bad_filters(resource: Resource) -> Iterator[Bad]:
     for path in (f"/{resource.collection}/filter", f"/{resource.collection}/count"):
         for name, field in columns(type(resource)).items():
             if not field.operators:
-                yield _filtered(path, "filter.field", name, "eq", "x")
+                yield _filtered(path, "filter.", name, "eq", "x")  # none to filter by, or by operators of its own
                 continue
             yield _filtered(path, "filter.op", name, "~", "x")
             if "eq" not in field.operators or isinstance(field, Json):

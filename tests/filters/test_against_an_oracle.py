@@ -27,7 +27,7 @@ def oracle(market: Workspace) -> Oracle:
 
 
 PARTS, EACH = 10, 500
-PAGES = 3
+PAGES = 2
 
 
 @pytest.mark.parametrize("part", range(PARTS))
