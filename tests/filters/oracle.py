@@ -147,16 +147,8 @@ class Oracle:
         name, given = condition["field"], condition["value"]
         values = given if isinstance(given, list) else [given]
         names = [each for each in values if each is not None] if name in self.named else []
-        lost = condition["op"] != "is_null" and any(self.is_lost(name, each) for each in names)
+        lost = condition["op"] != "is_null" and any(each not in self.named[name] for each in names)
         return lost or self.is_mixed(name)
-
-    def is_lost(self, name: str, given: str) -> bool:
-        # A UUID names itself, whether or not there is such a record: to find out would cost every filter a look.
-        return given not in self.named[name] and not is_uuid(given)
-
-
-def is_uuid(text: str) -> bool:
-    return bool(re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text))
 
 
 def fields_of(condition: Condition) -> set[str]:

@@ -259,3 +259,23 @@ def test_a_dump_is_restored_with_its_indexes_and_views(shop: Shop, database_url:
         assert number == original
     finally:
         house.finished(fetched(database_url, f"drop database {restored} with (force)"))
+
+
+def test_records_of_other_types_are_not_lost_to_the_index(shop: Shop, database_url: str) -> None:
+    ready(shop, database_url, "shares")
+    bonds = {f"b{number}" for number in range(20)}
+    for keys in (("field.shares",), ("-field.shares",), ("-field.shares", "name")):
+        walked = [record["identifier"] for record in shop.walk(200, sort=sort(*keys))]
+        assert len(walked) == len(set(walked)) == 3020
+        assert set(walked[-20:]) == bonds
+    few = condition("field.shares", "lt", 5)
+    for asked in (
+        condition("field.shares", "ne", 5),
+        condition("field.shares", "not_in", [5]),
+        condition("field.shares", "is_null", True),
+        condition("field.shares", "in", [5, None]),
+        {"or": [few, condition("type_id", "eq", "bond")]},
+    ):
+        assert {each["identifier"] for each in shop.walk(200, filter=asked)} >= bonds, asked
+    assert len(shop.found(few)) == 5
+    assert shop.found(few, type_id="bond") == []
