@@ -11,7 +11,6 @@ from tests.api.bad import UNKNOWN_ID, Bad
 from tests.api.corpus import bad_bodies, bad_filters, bad_requests
 from tests.engine.test_every_resource import BODIES, Records, every_resource
 from tests.lifecycle.stock import stock
-from tests.offered import offers
 from tests.product import Workspace, answered
 
 
@@ -32,8 +31,7 @@ def mistaken(workspace: Workspace, requests: Iterable[Bad]) -> list[str]:
 def kept(workspace: Workspace) -> dict[str, int]:
     """How many records of every resource there are, and how many events."""
     asked = {resource.collection: {"archived": "all"} if resource.lifecycle.archive else {} for resource in RESOURCES}
-    if offers("POST /events/count"):
-        asked["events"] = {}
+    asked["events"] = {}
     return {
         name: answered(workspace.admin.post(f"/{name}/count", json=body), 200)["count"] for name, body in asked.items()
     }

@@ -13,16 +13,10 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.machine.model import KINDS, Events, Kind, Model, Record, Refused
-from tests.offered import offers
 from tests.product import Workspace, answered
-
-OFFERED = [kind for kind in KINDS.values() if offers(f"POST /{kind.collection}")]
-TAGS, ASSIGNMENTS, CALENDARS = (
-    offers(f"POST /{name}") for name in ("instrument-tags", "instrument-tag-assignments", "market-calendars")
-)
 
 NAMES = st.sampled_from(["a", "b", "c", "ü-日"])
 """Few, so that they meet."""
@@ -74,7 +68,7 @@ class Life(RuleBasedStateMachine):
         self.told = self.log.told(self.workspace.slug)
 
     def teardown(self) -> None:
-        self.agree(*OFFERED)
+        self.agree(*KINDS.values())
         self.client.close()
 
     # Creating.
@@ -113,13 +107,11 @@ class Life(RuleBasedStateMachine):
         body = {"instrument_id": instrument, "timestamp": instant(day), "value": value}
         self.create("time-series-values", body, type_id="close")
 
-    @precondition(lambda self: CALENDARS)
     @rule(market=NAMES, day=DAYS)
     def create_calendar(self, market: str, day: int) -> None:
         body = {"market_id": market, "date": f"2026-01-{day:02}", "is_open": False}
         self.create("market-calendars", body)
 
-    @precondition(lambda self: TAGS)
     @rule(identifier=NAMES, name=TITLES, pick=PICKS)
     def create_tag(self, identifier: str, name: str, pick: int) -> None:
         parent = self.pick("instrument-tags", pick) if pick % 3 else None
@@ -127,7 +119,6 @@ class Life(RuleBasedStateMachine):
             "instrument-tags", {"identifier": identifier, "name": name, "parent_id": parent and self.key(parent, pick)}
         )
 
-    @precondition(lambda self: ASSIGNMENTS)
     @rule(instrument=NAMES, pick=PICKS)
     def assign(self, instrument: str, pick: int) -> None:
         if tag := self.pick("instrument-tags", pick):
@@ -158,7 +149,6 @@ class Life(RuleBasedStateMachine):
         if record := self.pick("time-series-values", pick):
             self.patch(record, {"value": value})
 
-    @precondition(lambda self: TAGS)
     @rule(pick=PICKS, other=PICKS, identifier=NAMES)
     def move_tag(self, pick: int, other: int, identifier: str) -> None:
         if tag := self.pick("instrument-tags", pick):
@@ -168,13 +158,13 @@ class Life(RuleBasedStateMachine):
 
     # Archiving, restoring, deleting.
 
-    @rule(kind=st.sampled_from(OFFERED), pick=PICKS)
+    @rule(kind=st.sampled_from(list(KINDS.values())), pick=PICKS)
     def archive(self, kind: Kind, pick: int) -> None:
         if record := self.pick(kind.collection, pick):
             key = self.key(record, pick)
             self.act(kind, self.client.delete(self.path(kind, key)), lambda: self.model.archive(kind, key), 204)
 
-    @rule(kind=st.sampled_from([kind for kind in OFFERED if kind.archives]), pick=PICKS)
+    @rule(kind=st.sampled_from([kind for kind in KINDS.values() if kind.archives]), pick=PICKS)
     def restore(self, kind: Kind, pick: int) -> None:
         archived = [record for record in self.model.of(kind) if record.archived is not None]
         record = archived[pick % len(archived)] if archived and pick % 5 else self.pick(kind.collection, pick)
@@ -183,7 +173,7 @@ class Life(RuleBasedStateMachine):
             response = self.client.post(f"{self.path(kind, key)}/restore")
             self.act(kind, response, lambda: self.model.restore(kind, key)[1], 200)
 
-    @rule(kind=st.sampled_from(OFFERED), pick=PICKS, cascade=st.booleans())
+    @rule(kind=st.sampled_from(list(KINDS.values())), pick=PICKS, cascade=st.booleans())
     def hard_delete(self, kind: Kind, pick: int, cascade: bool) -> None:
         if record := self.pick(kind.collection, pick):
             key, taken = self.key(record, pick), cascade and kind.cascade
@@ -247,7 +237,9 @@ class Life(RuleBasedStateMachine):
         self.told += events
         touched = {self.model.records[id_].kind.collection for _, id_ in events if id_ in self.model.records}
         gone = {
-            each.collection for each in OFFERED if any(type_.startswith(f"{each.singular}.") for type_, _ in events)
+            each.collection
+            for each in KINDS.values()
+            if any(type_.startswith(f"{each.singular}.") for type_, _ in events)
         }
         self.agree(*(KINDS[collection] for collection in {kind.collection, *touched, *gone}))
 

@@ -10,7 +10,6 @@ import pytest
 
 from tests.crowd import CLIENTS, at_once, statuses
 from tests.lifecycle.stock import KEYS, Stock
-from tests.offered import needs
 from tests.product import problem
 
 ITEMS = [{"field_key": key, "value": "1"} for key in KEYS]
@@ -138,7 +137,6 @@ def test_changes_archivings_and_restores_of_one_record_wait_for_each_other(
     assert told.count("updated") == sum(answer.status_code == 200 for answer in answers) - told.count("restored")
 
 
-@needs("POST /time-series-values/batch")
 @pytest.mark.parametrize(("on_conflict", "expected"), [("error", {200: 1, 409: CLIENTS - 1}), ("skip", {200: CLIENTS})])
 def test_batches_of_the_same_instants_in_opposite_order_never_block_each_other(
     shop: Stock, clients: list[httpx.Client], on_conflict: str, expected: dict[int, int]

@@ -9,10 +9,7 @@ import httpx
 import pytest
 
 from tests.crowd import CLIENTS, at_once, crowd, statuses
-from tests.offered import needs
 from tests.product import Workspace, answered
-
-pytestmark = needs("POST /instrument-tags")
 
 
 @pytest.fixture
@@ -109,7 +106,6 @@ def test_one_of_many_hard_deletes_amid_creations_leaves_no_orphan(
     assert_a_tree(tags(workspace))
 
 
-@needs("PUT /instruments/{id}/tags")
 def test_sets_of_tags_replaced_at_once_leave_one_of_them(workspace: Workspace, clients: list[httpx.Client]) -> None:
     workspace.create("instrument-types", identifier="equity")
     workspace.create("instruments", identifier="bhp.ax", name="BHP", type_id="equity")
