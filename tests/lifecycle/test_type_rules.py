@@ -96,6 +96,13 @@ def test_a_field_keeps_its_meaning_while_archived_records_hold_values(shop: Stoc
     problem(shop.workspace.admin.patch(path, json={"data_type": "number"}), 409, "field_in_use")
 
 
+def test_a_key_that_records_hold_values_of_keeps_its_data_type_in_a_new_field(shop: Stock) -> None:
+    answered(shop.workspace.admin.delete(field(shop, "instrument-type-fields", "sector")), 204)
+    body = {"type_id": "equity", "field_key": "sector", "data_type": "number"}
+    problem(shop.workspace.admin.post("/instrument-type-fields", json=body), 409, "field_in_use")
+    shop.workspace.create("instrument-type-fields", **{**body, "data_type": "text"})
+
+
 def test_an_unused_field_may_change_its_data_type(shop: Stock) -> None:
     path = field(shop, "instrument-type-fields", "shares")
     changed = answered(shop.workspace.admin.patch(path, json={"data_type": "text"}), 200)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.fields import Boolean, Choice, FieldKey, Integer, Reference, Text
-from ptolemy.engine.fields.type_values import KINDS, canonical
+from ptolemy.engine.fields.type_values import KINDS, canonical, definitions
 from ptolemy.engine.resource import Lifecycle, Resource, Unique
 from ptolemy.engine.usage import records_lacking, records_with
 from ptolemy.engine.write import Write
@@ -73,11 +73,20 @@ class TypeFields(Resource):
         if old is not None and moved and (users := await records_with(tx, self, old)):
             counts = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in users.items())
             write.refuse("field_in_use", f"{moved[0]} can't change while records hold values: {counts}", field=moved[0])
+        if old is None and await self._means_something_else(tx, write):
+            detail = "records hold values of an archived field with this key and another data type: restore that one"
+            write.refuse("field_in_use", detail, field="data_type")
         demanding = write.get(self.is_required) and not write.get(self.has_default)
         demanded = old is not None and write.verb == "updated" and old["is_required"] and not old["has_default"]
         if demanding and not demanded and await records_lacking(tx, self, write.new):
             detail = "records of this type have no value for it: give it a default, or make it optional"
             write.refuse("required_without_default", detail, field="is_required")
+
+    async def _means_something_else(self, tx: Transaction, write: Write) -> bool:
+        """Whether records hold values that an archived field of the same key has left, of another data type."""
+        type_id, key = write.new["type_id"], write.new["field_key"]
+        left = (await definitions(tx, type(self), {type_id}))[type_id].archived.get(key)
+        return bool(left and left["data_type"] != write.new["data_type"] and await records_with(tx, self, left))
 
 
 class InstrumentTypeFields(TypeFields):
