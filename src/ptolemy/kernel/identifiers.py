@@ -16,13 +16,13 @@ _last = 0
 
 def uuid7() -> UUID:
     """A new UUIDv7 (RFC 9562), greater than every one this process made before: ids stay in the order of creation."""
-    return _uuid7_at(_tick(1))
+    return _uuid7_at(_tick(1), os.urandom(8))
 
 
 def uuid7s(count: int) -> list[UUID]:
     """`count` new UUIDv7 in ascending order."""
-    first = _tick(count)
-    return [_uuid7_at(first + i) for i in range(count)]
+    first, random = _tick(count), os.urandom(8 * count)
+    return [_uuid7_at(first + i, random[8 * i : 8 * i + 8]) for i in range(count)]
 
 
 def _tick(count: int) -> int:
@@ -34,8 +34,8 @@ def _tick(count: int) -> int:
         return first
 
 
-def _uuid7_at(tick: int) -> UUID:
-    random = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
+def _uuid7_at(tick: int, eight_bytes: bytes) -> UUID:
+    random = int.from_bytes(eight_bytes) & ((1 << 62) - 1)
     return UUID(int=(tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64 | 0b10 << 62 | random)
 
 

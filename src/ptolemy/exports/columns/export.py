@@ -8,10 +8,10 @@ from typing import BinaryIO
 
 from ptolemy.database.sql import Sql, numbered
 from ptolemy.database.transaction import Transaction
-from ptolemy.engine.interchange import CustomFields, Interchange, custom_fields
-from ptolemy.exports.columns.shape import DELIMITER, NULL, PICKED, CsvShape, JsonShape, Shape
+from ptolemy.engine.interchange import CustomFields
+from ptolemy.exports.cells import NumberTypes
+from ptolemy.exports.columns.shape import DELIMITER, NULL, PICKED, CsvShape, JsonShape, ParquetShape, Shape
 from ptolemy.formats.detection import Format
-from ptolemy.resources.time_series_values import TimeSeriesValues
 
 _BLOCK_BYTES = 2 << 20
 
@@ -19,7 +19,7 @@ _BLOCK_BYTES = 2 << 20
 async def export_values(
     tx: Transaction,
     out: BinaryIO,
-    format: Format,
+    shape: Shape,
     wanted: Sql,
     *,
     each_block: Callable[[int], None] = lambda rows: None,
@@ -29,10 +29,9 @@ async def export_values(
     `wanted` is a condition on the table, `workspace_id` included. `each_block` hears the count of rows so far; what it
     raises ends the export.
     """
-    shape = await _shape(tx, format)
     select = Sql(f"select {PICKED} from time_series_values where {wanted.text} order by id", wanted.args)
     writer = _Writer(shape, out, each_block)
-    await asyncio.to_thread(out.write, shape.head)
+    await asyncio.to_thread(shape.begin, out)
     try:
         await tx.driver.copy_from_query(
             numbered(select.text),
@@ -46,17 +45,22 @@ async def export_values(
         await writer.flush()
     finally:
         await writer.settle()
-    await asyncio.to_thread(out.write, shape.foot)
+    await asyncio.to_thread(shape.end, out)
     return writer.rows
 
 
-async def _shape(tx: Transaction, format: Format) -> Shape:
-    custom: CustomFields = await custom_fields(tx, Interchange(TimeSeriesValues))
+async def shape_of(tx: Transaction, file_format: Format, custom: CustomFields, numbers: NumberTypes) -> Shape:
+    """How values are written; the names of instruments and series are those of the snapshot."""
     names = {}
     for table in ("instruments", "series"):
         found = await tx.rows(Sql.of(f"select id, identifier from {table} where workspace_id = ?", tx.workspace_id))
         names[table] = {str(row["id"]): row["identifier"] for row in found}
-    return (JsonShape if format == "json" else CsvShape)(names["instruments"], names["series"], custom)
+    known = names["instruments"], names["series"], custom
+    if file_format == "csv":
+        return CsvShape(*known)
+    if file_format == "parquet":
+        return ParquetShape(*known, numbers)
+    return JsonShape(*known, lines=file_format == "ndjson")
 
 
 class _Writer:
@@ -99,6 +103,4 @@ class _Writer:
             self._each_block(self.rows)
 
     def _shape_and_write(self, lines: bytes) -> int:
-        count, content = self._shape.shaped(lines)
-        self._out.write(content)
-        return count
+        return self._shape.write(self._out, lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
 import numpy as np
@@ -12,9 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from ptolemy.engine.interchange import CustomFields
+from ptolemy.engine.interchange import CustomFields, Interchange
+from ptolemy.exports.cells import NumberTypes, cell_kinds
 from ptolemy.formats.csv import guard, quoted
+from ptolemy.formats.detection import NO_LINES
+from ptolemy.formats.parquet import ParquetWriter
 from ptolemy.kernel.json import decode_exact, encode
+from ptolemy.resources.time_series_values import TimeSeriesValues
 
 DELIMITER, NULL = "\x02", "\\N"
 """Neither occurs in the picked columns: JSON text escapes control characters."""
@@ -30,29 +34,42 @@ Cells = Any  # an Arrow array of strings, or one scalar for all rows
 
 
 class Shape(Protocol):
-    head: bytes
-    foot: bytes
+    """One form of file."""
 
-    def shaped(self, lines: bytes) -> tuple[int, memoryview]:
-        """How many rows whole lines hold, and their bytes in the file."""
+    def begin(self, out: BinaryIO) -> None: ...
+
+    def write(self, out: BinaryIO, lines: bytes) -> int:
+        """Writes the rows that whole lines of COPY hold; answers how many."""
         ...
+
+    def end(self, out: BinaryIO) -> None: ...
 
 
 class JsonShape:
-    """`[`, an object a line, `]`; keys in the order of the columns."""
+    """`[`, an object a line, `]`; or an object a line alone. Keys in the order of the columns."""
 
-    foot: bytes = b"\n]\n"
-
-    def __init__(self, instruments: Mapping[str, str], series: Mapping[str, str], custom: CustomFields) -> None:
-        self.head, self._first = b"[", True
+    def __init__(
+        self, instruments: Mapping[str, str], series: Mapping[str, str], custom: CustomFields, *, lines: bool = False
+    ) -> None:
+        self._lines, self._first = lines, True
+        self._before, self._after = ("", "\n") if lines else (",\n", "")
         self._instrument = _Fragments(lambda id: f'","instrument_id":"{id}","instrument":{_json(instruments.get(id))}')
         self._series = _Fragments(lambda id: f',"type_id":{_json(series.get(id))},"timestamp":"')
         self._fields = _Fields(custom, lambda type_id, values: _json(custom.ordered(type_id, values)))
 
-    def shaped(self, lines: bytes) -> tuple[int, memoryview]:
+    def begin(self, out: BinaryIO) -> None:
+        out.write(b"" if self._lines else b"[")
+
+    def end(self, out: BinaryIO) -> None:
+        if not self._lines:
+            out.write(b"\n]\n")
+        elif self._first:
+            out.write(NO_LINES)
+
+    def write(self, out: BinaryIO, lines: bytes) -> int:
         cells = _parsed(lines)
         content = _joined(
-            ',\n{"id":"',
+            self._before + '{"id":"',
             cells["id"],
             self._instrument.of(cells["instrument"]),
             self._series.of(cells["series"]),
@@ -66,28 +83,37 @@ class JsonShape:
             'Z","updated_at":"',
             _instant(cells["updated"]),
             'Z","archived_at":',
-            _or(cells["archived"], lambda archived: _joined_cells('"', _instant(archived), 'Z"}'), "null}"),
+            _or(
+                cells["archived"],
+                lambda archived: _joined_cells('"', _instant(archived), 'Z"}' + self._after),
+                "null}" + self._after,
+            ),
         )
-        content, self._first = content[1:] if self._first else content, False
-        return len(cells["id"]), content
+        out.write(content[1:] if self._first and not self._lines else content)
+        self._first = False
+        return len(cells["id"])
 
 
 class CsvShape:
     """A header, then a row a value; one column for each custom field."""
 
-    foot: bytes = b""
-
     def __init__(self, instruments: Mapping[str, str], series: Mapping[str, str], custom: CustomFields) -> None:
         keys = custom.keys
         columns = ["id", "instrument_id", "instrument", "type_id", "timestamp", "value"]
         columns += [*(f"field.{key}" for key in keys), "created_at", "updated_at", "archived_at"]
-        self.head = (",".join(map(quoted, columns)) + "\n").encode()
+        self._head = (",".join(map(quoted, columns)) + "\n").encode()
         self._nothing = "," * len(keys)
         self._instrument = _Fragments(lambda id: f",{id},{_cell(instruments.get(id))}")
         self._series = _Fragments(lambda id: f",{_cell(series.get(id))},")
         self._fields = _Fields(custom, lambda type_id, values: _field_cells(custom, keys, type_id, values))
 
-    def shaped(self, lines: bytes) -> tuple[int, memoryview]:
+    def begin(self, out: BinaryIO) -> None:
+        out.write(self._head)
+
+    def end(self, out: BinaryIO) -> None:
+        """The last row ends the file."""
+
+    def write(self, out: BinaryIO, lines: bytes) -> int:
         cells = _parsed(lines)
         content = _joined(
             cells["id"],
@@ -104,7 +130,45 @@ class CsvShape:
             "Z,",
             _or(cells["archived"], lambda archived: _joined_cells(_instant(archived), "Z\n"), "\n"),
         )
-        return len(cells["id"]), content
+        out.write(content)
+        return len(cells["id"])
+
+
+class ParquetShape:
+    """A column for each field; the texts of CSV without its guard."""
+
+    def __init__(
+        self,
+        instruments: Mapping[str, str],
+        series: Mapping[str, str],
+        custom: CustomFields,
+        numbers: NumberTypes,
+    ) -> None:
+        self._kinds = cell_kinds(Interchange(TimeSeriesValues), custom)
+        self._keys, self._numbers = custom.keys, numbers
+        self._instrument = _Fragments(lambda id: instruments.get(id, ""))
+        self._series = _Fragments(lambda id: series.get(id, ""))
+
+    def begin(self, out: BinaryIO) -> None:
+        self._writer = ParquetWriter(out, self._kinds, self._numbers)
+
+    def end(self, out: BinaryIO) -> None:
+        self._writer.end()
+
+    def write(self, out: BinaryIO, lines: bytes) -> int:
+        cells = _parsed(lines)
+        columns = [cells["id"], cells["instrument"], self._instrument.of(cells["instrument"])]
+        columns += [self._series.of(cells["series"]), _in_utc(cells["timestamp"]), cells["value"]]
+        columns += self._fields(cells["fields"])
+        columns += [_in_utc(cells[name]) for name in ("created", "updated", "archived")]
+        self._writer.write(columns)
+        return len(cells["id"])
+
+    def _fields(self, stored: pa.Array[Any]) -> list[pa.Array[Any]]:
+        if stored.null_count == len(stored):
+            return [pa.nulls(len(stored), pa.string())] * len(self._keys)
+        rows = [decode_exact(values) if values else {} for values in stored.to_pylist()]
+        return [pa.array([row.get(key) for row in rows], pa.string()) for key in self._keys]
 
 
 class _Fragments:
@@ -152,6 +216,10 @@ def _parsed(lines: bytes) -> Mapping[str, pa.Array[Any]]:
         ),
     )
     return {name: column.combine_chunks() for name, column in zip(_COLUMNS, table.columns, strict=True)}
+
+
+def _in_utc(cells: pa.Array[Any]) -> pa.Array[Any]:
+    return pc.binary_join_element_wise(cells, "Z", "")
 
 
 def _instant(cells: pa.Array[Any]) -> pa.Array[Any]:
