@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import trees, write
@@ -43,8 +44,13 @@ async def _together(
     """Rows that name different records."""
     for _ in range(_LOOKS):
         found = await key.records(tx, [values[id(taken)] for taken in rows])
-        writes = [_write(reader, taken, record) for taken, record in zip(rows, found, strict=True)]
-        stored = await write.save_each(tx, resource, writes)
+        writes = [
+            reader.creation(taken) if record is None or isinstance(record, Problem) else _change(reader, taken, record)
+            for taken, record in zip(rows, found, strict=True)
+        ]
+        named = [not isinstance(record, Problem) for record in found]
+        saved = iter(await write.save_each(tx, resource, list(compress(writes, named))))
+        stored = [record if isinstance(record, Problem) else next(saved) for record in found]
         answers |= {id(taken): each for taken, each in zip(rows, zip(writes, stored, strict=True), strict=True)}
         # Another writer has created the record since it was looked for: then it is there to be changed.
         rows = [
@@ -56,13 +62,7 @@ async def _together(
             return
 
 
-def _write(reader: RowReader, taken: Taken, record: Row | Problem | None) -> Write:
-    if record is None:
-        return reader.creation(taken)
-    if isinstance(record, Problem):
-        refused = reader.creation(taken)
-        refused.errors += record.errors
-        return refused
+def _change(reader: RowReader, taken: Taken, record: Row) -> Write:
     changed = reader.change(taken, record)
     if record.get("archived_at") is not None and "archived_at" not in changed.kept:
         changed.refuse("archived", f"the {reader.resource.called} is archived: restore it first")
