@@ -24,12 +24,14 @@ from ptolemy.database.embedded import start
 from ptolemy.database.migrations import migrate
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
-from ptolemy.exports.columns.export import export_values
+from ptolemy.engine.interchange import Interchange, custom_fields
+from ptolemy.exports.columns.export import export_values, shape_of
 from ptolemy.formats.detection import Format
 from ptolemy.imports.columns.encode import EncodedBlock
 from ptolemy.imports.columns.loader import ValuesLoader, copy_rows
 from ptolemy.imports.pipeline import ahead
 from ptolemy.kernel.actors import SYSTEM, Caller
+from ptolemy.resources.time_series_values import TimeSeriesValues
 
 INSTRUMENTS = 400
 FORMATS: tuple[Format, ...] = ("csv", "json")
@@ -112,7 +114,9 @@ async def raw_export(db: Database, caller: Caller, path: Path) -> None:
 async def export(db: Database, caller: Caller, path: Path, format: Format) -> None:
     with path.open("wb") as out:
         async with db.snapshot(caller) as tx:
-            await export_values(tx, out, format, Sql.of("workspace_id = ?", caller.workspace_id))
+            custom = await custom_fields(tx, Interchange(TimeSeriesValues))
+            shape = await shape_of(tx, format, custom, {})
+            await export_values(tx, out, shape, Sql.of("workspace_id = ?", caller.workspace_id))
 
 
 async def timed(way: Callable[[], Awaitable[None]]) -> float:

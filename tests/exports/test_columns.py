@@ -10,13 +10,13 @@ import pytest
 
 from ptolemy.database.sql import Sql
 from ptolemy.engine.interchange import Interchange, custom_fields
-from ptolemy.exports.columns.export import export_values
-from ptolemy.exports.rows import csv_writer, json_writer, rows
+from ptolemy.exports.columns.export import export_values, shape_of
+from ptolemy.exports.rows import row_writer, rows
 from ptolemy.formats.detection import Format
 from ptolemy.resources.time_series_values import TimeSeriesValues
 from tests.imports.columns_desk import Desk, open_desk
 
-FORMATS: tuple[Format, ...] = ("csv", "json")
+FORMATS: tuple[Format, ...] = ("csv", "json", "ndjson")
 HEADER = "archived_at,instrument,type_id,timestamp,value\n"
 
 
@@ -30,7 +30,8 @@ async def by_columns(desk: Desk, format: Format, condition: str = "true") -> tup
     out = io.BytesIO()
     async with desk.db.snapshot(desk.caller) as tx:
         wanted = Sql.of(f"workspace_id = ? and {condition}", tx.workspace_id)
-        number = await export_values(tx, out, format, wanted)
+        custom = await custom_fields(tx, Interchange(TimeSeriesValues))
+        number = await export_values(tx, out, await shape_of(tx, format, custom, {}), wanted)
     return number, out.getvalue().decode()
 
 
@@ -38,7 +39,7 @@ async def by_rows(desk: Desk, format: Format) -> str:
     out, interchange = io.BytesIO(), Interchange(TimeSeriesValues)
     async with desk.db.snapshot(desk.caller) as tx:
         custom = await custom_fields(tx, interchange)
-        writer = (json_writer if format == "json" else csv_writer)(out, interchange, custom)
+        writer = row_writer(out, format, interchange, custom, {})
         async for batch in rows(tx, interchange, Sql.of("workspace_id = ?", tx.workspace_id)):
             writer.write(batch)
         writer.end()
@@ -130,4 +131,5 @@ async def test_an_export_that_is_called_off_leaves_no_thread_on_the_file(desk: D
     async with desk.db.snapshot(desk.caller) as tx:
         with pytest.raises(asyncio.CancelledError):
             wanted = Sql.of("workspace_id = ?", tx.workspace_id)
-            await export_values(tx, io.BytesIO(), "csv", wanted, each_block=stop)
+            shape = await shape_of(tx, "csv", await custom_fields(tx, Interchange(TimeSeriesValues)), {})
+            await export_values(tx, io.BytesIO(), shape, wanted, each_block=stop)

@@ -3,10 +3,11 @@
 import gzip
 import io
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from ptolemy.formats.detection import Detected, detect, open_plain
+from ptolemy.formats.detection import Detected, Format, detect, open_plain
 from ptolemy.formats.gzip import deflate, inflate
 from ptolemy.formats.rows import UnreadableFile
 from ptolemy.kernel.problems import TooLarge
@@ -25,14 +26,20 @@ def file(tmp_path: Path, content: bytes) -> Path:
         (b"\xef\xbb\xbfidentifier\n", "csv"),
         (b"\xef\xbb\xbf \r\n\t[\n]", "json"),
         (b'[{"a": 1}]', "json"),
+        (b'{"a": 1}\n{"a": 2}\n', "ndjson"),
+        (b"\n", "ndjson"),
     ],
 )
 @pytest.mark.parametrize("gzipped", [False, True])
 def test_a_file_is_known_by_its_content(tmp_path: Path, content: bytes, found: str, gzipped: bool) -> None:
     detected = detect(file(tmp_path, gzip.compress(content, mtime=0) if gzipped else content))
-    assert detected == Detected("json" if found == "json" else "csv", gzipped)
+    assert detected == Detected(cast(Format, found), gzipped)
     with open_plain(tmp_path / "misleading.xlsx", detected, limit_bytes=1000) as plain:
         assert plain.read() == content
+
+
+def test_parquet_is_known_by_its_content(tmp_path: Path) -> None:
+    assert detect(file(tmp_path, b"PAR1rest")) == Detected("parquet", False)
 
 
 def test_a_large_gzip_file_is_recognised_by_its_beginning(tmp_path: Path) -> None:
@@ -43,9 +50,8 @@ def test_a_large_gzip_file_is_recognised_by_its_beginning(tmp_path: Path) -> Non
     ("content", "name"),
     [
         (b"PK\x03\x04rest", "XLSX"),
-        (b"PAR1rest", "Parquet"),
         (b"\xff\xfea\x00", "UTF-16"),
-        (b'{"a": 1}\n{"a": 2}\n', "one JSON object"),
+        (gzip.compress(b"PAR1rest", mtime=0), "Parquet"),
         (b"<html>", "HTML"),
         (b"\x7fELF\x00\x00", "NUL"),
         (b"", "empty"),

@@ -93,6 +93,6 @@ def test_the_series_and_fields_of_recorded_rows_are_known_before_the_first_row_o
         '{"id":"y","type_id":"open"},{"id":"z","type_id":"close","field_values":{"d":"1"}}]'
     )
     assert spoken_values(io.BytesIO(content.encode()), "json") == (
-        [],
+        None,
         {TimeSeriesValues.type_id: {"close": {"a", "b", "d"}, "open": set()}},
     )

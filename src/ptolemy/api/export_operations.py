@@ -21,8 +21,10 @@ from ptolemy.database.transaction import Row
 from ptolemy.engine import lookup, read, render
 from ptolemy.engine.filters import Condition
 from ptolemy.engine.schemas import Body, schemas
-from ptolemy.exports.requests import Compression, Format, cancel_export, file_key, request_export
+from ptolemy.exports.cells import Numbers
+from ptolemy.exports.requests import Compression, cancel_export, file_key, request_export
 from ptolemy.exports.resource import Exports
+from ptolemy.formats.detection import Format
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import Forbidden, NotFound
 from ptolemy.kernel.timestamps import write_timestamp
@@ -34,13 +36,20 @@ class ExportRequest(Body):
     resource_type: Annotated[ResourceType, Field(validation_alias=AliasChoices("resource_type", "object_type"))]
     format: Format = "json"
     compression: Compression | None = None
+    numbers: Numbers | None = None
     include_archived: bool = False
     filter: Condition | None = None
 
 
 _models = schemas(Exports)
 _Address = Annotated[Any, WithJsonSchema({"type": ["string", "null"]})]
-ExportJob = create_model("ExportJob", __base__=_models.record, download_url=(_Address, ...), expires_at=(_Address, ...))
+ExportJob = create_model(
+    "ExportJob",
+    __base__=_models.record,
+    download_url=(_Address, ...),
+    expires_at=(_Address, ...),
+    warnings=(list[str], []),
+)
 ExportPage = create_model("ExportPage", __base__=_models.page, data=(list[ExportJob], ...))  # type: ignore[valid-type] # made a line above
 
 
@@ -57,9 +66,16 @@ def export_operations() -> list[Operation]:
     ]
 
 
-_MEDIA_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
+_MEDIA_TYPES = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "ndjson": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_CONTENT = {"content": dict.fromkeys(("application/json", "text/csv", "application/gzip"), _BINARY)}
+_CONTENT = {
+    "content": dict.fromkeys((*(each.partition(";")[0] for each in _MEDIA_TYPES.values()), "application/gzip"), _BINARY)
+}
 _FILE = {"responses": {"200": _CONTENT, "206": _CONTENT}}
 
 
@@ -81,15 +97,16 @@ def _signed(method: str, summary: str, openapi: Mapping[str, Any]) -> Operation:
 async def _create(call: Call) -> Response:
     asked = call.body
     async with call.transaction() as tx:
-        row = await request_export(
+        row, warnings = await request_export(
             tx,
             asked.resource_type,
             asked.format,
             asked.compression,
+            numbers=asked.numbers,
             include_archived=asked.include_archived,
             condition=asked.filter,
         )
-    return json(encode(_document(call, row)), 202, call.location(row["id"]))
+    return json(encode(_document(call, row) | render.warned(warnings)), 202, call.location(row["id"]))
 
 
 async def _list(call: Call) -> Response:

@@ -27,7 +27,7 @@ from ptolemy.engine import lookup, read, render
 from ptolemy.engine.read import Page
 from ptolemy.engine.schemas import Body, Meta, schemas
 from ptolemy.formats.csv import CsvWriter, guard
-from ptolemy.imports.requests import OnError, Upload, cancel_import, file_key, first_errors, request_import
+from ptolemy.imports.requests import OnError, Options, Upload, cancel_import, file_key, first_errors, request_import
 from ptolemy.imports.resource import Imports
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.json import encode
@@ -41,6 +41,8 @@ ERROR_COLUMNS = ("row", "line", "field", "code", "message")
 class ImportRequest(Body):
     resource_type: ResourceType
     on_error: OnError = "abort"
+    identifier_column: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    dry_run: bool = False
 
 
 class RowError(BaseModel):
@@ -103,12 +105,13 @@ async def _create(call: Call) -> Response:
     file = form.files.get("file")
     if file is None or len(form.files) > 1:
         raise Invalid(FieldError("file", "required", "the form must carry one file, named file"))
+    options = Options(asked.on_error, asked.identifier_column, asked.dry_run)
     # The file goes to the store first, so that the job finds it whatever becomes of this process.
     upload = await _stored(call, file)
 
     async def request(call: Call) -> Response:
         async with call.transaction() as tx:
-            row, warnings = await request_import(tx, asked.resource_type, asked.on_error, upload)
+            row, warnings = await request_import(tx, asked.resource_type, options, upload)
             document = await _document(tx, row)
         return json(encode(document | render.warned(warnings)), 202, call.location(row["id"]))
 

@@ -46,15 +46,45 @@ async def insert_each(tx: Transaction, resource: Resource, writes: Sequence[Writ
     statement = Sql(
         f"insert into {resource.table} (workspace_id, {', '.join(names)})"
         f" select ?::uuid, {picked} from unnest({arrays}) as new ({', '.join(names)})"
-        " on conflict do nothing returning *",
+        " on conflict do nothing returning id",
         (tx.workspace_id, *columns),
     )
-    stored = {row["id"]: row for row in await tx.rows(statement)}
-    # An id that stands twice in one statement comes back once: the first write has it.
-    return [
-        stored.pop(key) if key in stored else await _alone(tx, resource, write)
-        for key, write in zip(ids, writes, strict=True)
-    ]
+    # Everything else is known: to have it sent back would cost as much as to send it.
+    stored = {row["id"] for row in await tx.rows(statement)}
+    rows = (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+    answers: list[Row | Problem] = []
+    for key, write, row in zip(ids, writes, rows, strict=True):
+        if key in stored:
+            # An id that stands twice in one statement comes back once: the first write has it.
+            stored.remove(key)
+            answers.append(row)
+        else:
+            answers.append(await _alone(tx, resource, write))
+    return answers
+
+
+async def update_each(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | Problem]:
+    """Changes many in one statement; where the database refuses one, each goes by itself, and that one is named."""
+    if not writes:
+        return []
+    names = [*resource.fields, *(["archived_at"] if resource.lifecycle.archive else [])]
+    values = [_changed_values(resource, write) for write in writes]
+    ids = [write.old["id"] for write in writes if write.old is not None]
+    columns = [ids, *([value[name] for value in values] for name in names)]
+    arrays = ", ".join(f"?::{_array(resource, name)}[]" for name in ("id", *names))
+    marks = ", ".join(f"{name} = new.{name}" for name in names)
+    statement = Sql(
+        f"update {resource.table} t set {marks}, updated_at = now(), recorded_at = now()"
+        f" from unnest({arrays}) as new (id, {', '.join(names)})"
+        " where t.workspace_id = ? and t.id = new.id returning t.*",
+        (*columns, tx.workspace_id),
+    )
+    try:
+        async with tx.savepoint():
+            stored = {row["id"]: row for row in await tx.rows(statement)}
+        return [stored[key] for key in ids]
+    except asyncpg.IntegrityConstraintViolationError:
+        return [await _alone(tx, resource, write) for write in writes]
 
 
 async def insert_new(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | None]:
@@ -127,15 +157,20 @@ def _insert(tx: Transaction, resource: Resource, write: Write) -> Sql:
 
 
 def _update(tx: Transaction, resource: Resource, write: Write, old: Row) -> Sql:
-    values = {name: _stored(of, write.new.get(name)) for name, of in resource.fields.items()}
-    if write.verb == "restored":
-        values["archived_at"] = None
+    values = _changed_values(resource, write)
     marks = ", ".join(f"{name} = ?" for name in values)
     return Sql(
         f"update {resource.table} set {marks}, updated_at = now(), recorded_at = now()"
         " where workspace_id = ? and id = ? returning *",
         (*values.values(), tx.workspace_id, old["id"]),
     )
+
+
+def _changed_values(resource: Resource, write: Write) -> dict[str, Any]:
+    values = {name: _stored(of, write.new.get(name)) for name, of in resource.fields.items()}
+    if resource.lifecycle.archive:
+        values["archived_at"] = write.archived_at
+    return values
 
 
 def _stored(of: Any, value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
@@ -69,6 +70,14 @@ class Write:
     def refuse(self, code: str, detail: str, *, field: str | None = None) -> None:
         """A rule that this write breaks although its values are fine by themselves: a 409."""
         self.conflict = self.conflict or Conflict(code, detail, (FieldError(field, code, detail),) if field else ())
+
+    @property
+    def archived_at(self) -> datetime | None:
+        """Since when the record is archived once this is written."""
+        if self.verb == "restored":
+            return None
+        found: datetime | None = self.kept.get("archived_at", self.old.get("archived_at") if self.old else None)
+        return found
 
     @property
     def problem(self) -> Problem | None:
@@ -153,10 +162,11 @@ async def save(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> 
 
 
 async def save_each(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | Problem]:
-    """New records, each by itself: the good ones go in, for each other one its problem comes back in its place.
+    """New records and changed ones, each by itself: for one that can't go in its problem comes back in its place.
 
-    Records that come by the million have no event each: whoever writes them tells of all of them at once. Those of a
-    tree go in one by one, parents first.
+    A change names a record that is locked, once; one that changes nothing answers its `old` row and leaves no event.
+    `kept["archived_at"]` archives or restores that record alone. Records that come by the million have no event each:
+    whoever writes them tells of all of them at once. Those of a tree go in one by one, parents first.
     """
     reference = trees.own_reference(type(resource))
     if reference is None:
@@ -171,11 +181,27 @@ async def _save_together(tx: Transaction, resource: Resource, writes: Sequence[W
     await resource.one_at_a_time(tx)
     await prepare(tx, resource, writes)
     good = [write for write in writes if not write.problem]
-    outcomes = iter(await store.insert_each(tx, resource, good))
-    answers: list[Row | Problem] = [write.problem or next(outcomes) for write in writes]
-    kept = [(write, row) for write, row in zip(writes, answers, strict=True) if not isinstance(row, Problem)]
+    changed = [write for write in good if write.old is not None and differs(resource, write)]
+    created = [write for write in good if write.old is None]
+    # Changes come first: they may let go of a name that a new record takes.
+    stored = {
+        id(write): row for write, row in zip(changed, await store.update_each(tx, resource, changed), strict=True)
+    }
+    stored |= zip(map(id, created), await store.insert_each(tx, resource, created), strict=True)
+    answers = [_answer(write, stored) for write in writes]
+    kept = [
+        (write, row)
+        for write, row in zip(writes, answers, strict=True)
+        if not isinstance(row, Problem) and row is not write.old
+    ]
     await follow_up(tx, resource, kept, told=not resource.by_the_million)
     return answers
+
+
+def _answer(write: Write, stored: Mapping[int, Row | Problem]) -> Row | Problem:
+    answer = write.problem or stored.get(id(write), write.old)
+    assert answer is not None  # noqa: S101 - it is refused, stored, or was there before
+    return answer
 
 
 async def prepare(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> None:
@@ -202,9 +228,18 @@ async def follow_up(
     """What comes after rows are stored; `told` says that each has its event."""
     if not saved:
         return
-    changes = [history.Change(write.verb, write.old, row) for write, row in saved]
+    changes = [history.Change(_told_as(write, row), write.old, row) for write, row in saved]
     await (history.record if told else history.count)(tx, resource, changes)
     await resource.after_write(tx, [write for write, _ in saved])
+
+
+def _told_as(write: Write, row: Row) -> history.Verb:
+    """The verb of the event: a change that comes from a file may archive a record, or bring it back."""
+    if write.verb == "updated" and write.old is not None and "archived_at" in write.kept:
+        was, now = write.old["archived_at"] is not None, row["archived_at"] is not None
+        if was != now:
+            return "archived" if now else "restored"
+    return write.verb
 
 
 def _has_error(write: Write, name: str) -> bool:
@@ -213,4 +248,6 @@ def _has_error(write: Write, name: str) -> bool:
 
 def differs(resource: Resource, write: Write) -> bool:
     """Whether the write would change anything of the record."""
+    if "archived_at" in write.kept and write.old is not None and write.archived_at != write.old["archived_at"]:
+        return True
     return any(write.changed(of) for of in resource.fields.values())

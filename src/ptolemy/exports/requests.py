@@ -9,16 +9,19 @@ from ptolemy.catalogue import EXPORTED
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
-from ptolemy.engine.filters import Condition, compile_filter
+from ptolemy.engine.filters import Condition
 from ptolemy.events import log
+from ptolemy.exports.cells import Numbers
 from ptolemy.exports.resource import Exports
+from ptolemy.exports.selection import wanted_rows
+from ptolemy.formats.detection import Format
 from ptolemy.jobs import queue
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.json import encode
+from ptolemy.kernel.problems import FieldError, Invalid
 
 KIND = "export"
 
-Format = Literal["json", "csv"]
 Compression = Literal["gzip"]
 
 
@@ -33,25 +36,29 @@ async def request_export(
     file_format: Format,
     compression: Compression | None,
     *,
+    numbers: Numbers | None,
     include_archived: bool,
     condition: Condition | None,
-) -> Row:
-    """The queued export; a filter that can't be compiled is refused now rather than in the job."""
+) -> tuple[Row, list[str]]:
+    """The queued export, and warnings; what can't be done is refused now rather than in the job."""
+    _refuse_for_format(file_format, compression, numbers)
+    resource = type(EXPORTED[resource_type])
+    wanted = await wanted_rows(tx, resource, condition, include_archived=include_archived)
     stored: dict[str, Any] | None = None
     if condition is not None:
-        await compile_filter(tx, type(EXPORTED[resource_type]), condition)
         stored = condition.model_dump(mode="python", by_alias=True, exclude_unset=True)
     row = await tx.row(
         Sql.of(
-            "insert into exports (workspace_id, id, resource_type, format, compression, include_archived, filter,"
-            " status, rows_written, created_by)"
-            " values (?, ?, ?, ?, ?, ?, ?, 'queued', 0, ?)"
+            "insert into exports (workspace_id, id, resource_type, format, compression, numbers, include_archived,"
+            " filter, status, rows_written, created_by)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0, ?)"
             " returning *",
             tx.workspace_id,
             uuid7(),
             resource_type,
             file_format,
             compression,
+            numbers,
             include_archived,
             None if stored is None else encode(stored).decode(),
             tx.actor.id,
@@ -59,7 +66,15 @@ async def request_export(
     )
     assert row is not None  # noqa: S101 - an insert that returns
     await queue.enqueue(tx, KIND, row["id"], tx.workspace_id, tx.caller.packed())
-    return row
+    return row, wanted.warnings
+
+
+def _refuse_for_format(file_format: Format, compression: Compression | None, numbers: Numbers | None) -> None:
+    if file_format == "parquet" and compression:
+        raise Invalid(FieldError("compression", "not_for_format", "must be left out: Parquet is compressed inside"))
+    if file_format != "parquet" and numbers:
+        message = f"must be left out: it is for parquet, {file_format} holds every number as it is"
+        raise Invalid(FieldError("numbers", "not_for_format", message))
 
 
 def ended(export_id: UUID, before: str, status: str) -> log.Entry:

@@ -14,8 +14,9 @@ class Exports(Resource):
     lifecycle = Lifecycle(archive=False, hard_delete=False)
 
     resource_type = Text(required=True)
-    format = Choice("json", "csv", required=True)
+    format = Choice("json", "csv", "ndjson", "parquet", required=True)
     compression = Choice("gzip")
+    numbers = Choice("string", "decimal", "float64")
     include_archived = Boolean(required=True)
     filter = Json()
     status = Choice(*STATUSES, required=True)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO
+
+import pyarrow as pa
 
 from ptolemy.database.sql import Sql, name, numbered
 from ptolemy.database.transaction import Row, Transaction
@@ -18,11 +21,18 @@ from ptolemy.engine.interchange import (
     column_name,
     json_value,
 )
+from ptolemy.exports.cells import NumberTypes, cell_kinds
 from ptolemy.formats.csv import CsvWriter, guard
+from ptolemy.formats.detection import Format
 from ptolemy.formats.json_array import JsonWriter
+from ptolemy.formats.ndjson import NdjsonWriter
+from ptolemy.formats.parquet import ParquetWriter
 from ptolemy.kernel.json import decode_exact, encode
 
 _AT_ONCE = 500
+
+_Text = Callable[[str | None], str | None]
+"""What is done to free text on its way into a cell."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +51,19 @@ async def rows(tx: Transaction, interchange: Interchange, wanted: Sql) -> AsyncI
         yield batch
 
 
-def json_writer(out: BinaryIO, interchange: Interchange, custom: CustomFields) -> RowWriter:
-    writer = JsonWriter(out)
+def row_writer(
+    out: BinaryIO, file_format: Format, interchange: Interchange, custom: CustomFields, numbers: NumberTypes
+) -> RowWriter:
+    if file_format == "csv":
+        return csv_writer(out, interchange, custom)
+    if file_format == "parquet":
+        return parquet_writer(out, interchange, custom, numbers)
+    return json_writer(out, interchange, custom, lines=file_format == "ndjson")
+
+
+def json_writer(out: BinaryIO, interchange: Interchange, custom: CustomFields, *, lines: bool = False) -> RowWriter:
+    """One array, or an object a line."""
+    writer = NdjsonWriter(out) if lines else JsonWriter(out)
 
     def document(row: Row) -> dict[str, Any]:
         return {column_name(column): _json(interchange, custom, column, row) for column in interchange.columns}
@@ -51,21 +72,26 @@ def json_writer(out: BinaryIO, interchange: Interchange, custom: CustomFields) -
 
 
 def csv_writer(out: BinaryIO, interchange: Interchange, custom: CustomFields) -> RowWriter:
-    header: list[str] = []
-    for column in interchange.columns:
-        if column is interchange.custom:
-            header += [f"{interchange.prefix}{key}" for key in custom.keys]
-        else:
-            header.append(column_name(column))
-    writer = CsvWriter(out, header)
-
-    def cells(row: Row) -> list[str | None]:
-        found: list[str | None] = []
-        for column in interchange.columns:
-            found += _cells(interchange, custom, column, row)
-        return found
-
+    writer = CsvWriter(out, list(cell_kinds(interchange, custom)))
+    cells = partial(_cells_of, interchange, custom, guard)
     return RowWriter(lambda rows: writer.write([cells(row) for row in rows]), lambda: None)
+
+
+def parquet_writer(out: BinaryIO, interchange: Interchange, custom: CustomFields, numbers: NumberTypes) -> RowWriter:
+    writer = ParquetWriter(out, cell_kinds(interchange, custom), numbers)
+    cells = partial(_cells_of, interchange, custom, lambda text: text)
+
+    def write(rows: Sequence[Row]) -> None:
+        writer.write([pa.array(column, pa.string()) for column in zip(*map(cells, rows), strict=True)])
+
+    return RowWriter(write, writer.end)
+
+
+def _cells_of(interchange: Interchange, custom: CustomFields, text: _Text, row: Row) -> list[str | None]:
+    found: list[str | None] = []
+    for column in interchange.columns:
+        found += _cells(interchange, custom, text, column, row)
+    return found
 
 
 def _json(interchange: Interchange, custom: CustomFields, column: Field[Any] | Name, row: Row) -> Any:
@@ -79,15 +105,17 @@ def _json(interchange: Interchange, custom: CustomFields, column: Field[Any] | N
     return values
 
 
-def _cells(interchange: Interchange, custom: CustomFields, column: Field[Any] | Name, row: Row) -> Sequence[str | None]:
+def _cells(
+    interchange: Interchange, custom: CustomFields, text: _Text, column: Field[Any] | Name, row: Row
+) -> Sequence[str | None]:
     if isinstance(column, Name):
-        return (guard(row[f"named_{column.column}"]),)
+        return (text(row[f"named_{column.column}"]),)
     if column is interchange.custom:
         type_id = row[interchange.custom.type.name]
         values: Values = decode_exact(row[column.name])
-        return [guard(values.get(key)) if custom.is_text(type_id, key) else values.get(key) for key in custom.keys]
+        return [text(values.get(key)) if custom.is_text(type_id, key) else values.get(key) for key in custom.keys]
     cell = cell_value(column, row[column.name])
-    return (guard(cell) if column.is_text else cell,)
+    return (text(cell) if column.is_text else cell,)
 
 
 def _select(interchange: Interchange, wanted: Sql) -> Sql:

@@ -13,15 +13,17 @@ from typing import BinaryIO, cast
 
 from ptolemy.catalogue import EXPORTED
 from ptolemy.database.pool import Database
-from ptolemy.database.sql import Sql, every
+from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
-from ptolemy.engine.filters import Condition, compile_filter
+from ptolemy.engine.filters import Condition
 from ptolemy.engine.interchange import Interchange, custom_fields
 from ptolemy.engine.resource import Resource
 from ptolemy.events import log
-from ptolemy.exports.columns.export import export_values
+from ptolemy.exports.cells import number_types
+from ptolemy.exports.columns.export import export_values, shape_of
 from ptolemy.exports.requests import ended, file_key
-from ptolemy.exports.rows import csv_writer, json_writer, rows
+from ptolemy.exports.rows import row_writer, rows
+from ptolemy.exports.selection import wanted_rows
 from ptolemy.files.store import FileStore, room_for
 from ptolemy.formats import gzip
 from ptolemy.jobs.job import Interrupted, Job
@@ -139,12 +141,15 @@ class ExportHandler:
 
 
 async def _write_rows(job: Job, tx: Transaction, resource: Resource, row: Row, out: BinaryIO) -> int:
-    wanted = await _wanted(tx, resource, row)
-    if isinstance(resource, TimeSeriesValues):
-        return await export_values(tx, out, row["format"], wanted, each_block=lambda _: _check_in(job))
+    condition = Condition.model_validate(decode_exact(row["filter"])) if row["filter"] else None
+    wanted, _ = await wanted_rows(tx, type(resource), condition, include_archived=row["include_archived"])
     interchange = Interchange(type(resource))
     custom = await custom_fields(tx, interchange)
-    writer = (json_writer if row["format"] == "json" else csv_writer)(out, interchange, custom)
+    numbers = await number_types(tx, interchange, custom, wanted, row["numbers"] or "string")
+    if isinstance(resource, TimeSeriesValues):
+        shape = await shape_of(tx, row["format"], custom, numbers)
+        return await export_values(tx, out, shape, wanted, each_block=lambda _: _check_in(job))
+    writer = row_writer(out, row["format"], interchange, custom, numbers)
     number = 0
     async for batch in rows(tx, interchange, wanted):
         _check_in(job)
@@ -161,17 +166,6 @@ def _check_in(job: Job) -> None:
         raise Interrupted
 
 
-async def _wanted(tx: Transaction, resource: Resource, row: Row) -> Sql:
-    conditions = [Sql.of("workspace_id = ?", tx.workspace_id)]
-    condition = Condition.model_validate(decode_exact(row["filter"])) if row["filter"] else None
-    mentioned = condition is not None and condition.mentions("archived_at")
-    if resource.lifecycle.archive and not row["include_archived"] and not mentioned:
-        conditions.append(Sql("archived_at is null"))
-    if condition is not None:
-        conditions.append((await compile_filter(tx, type(resource), condition)).sql)
-    return every(conditions)
-
-
 class _Hashed:
     """A file that is hashed as it is written, so that it needn't be read again."""
 
@@ -186,3 +180,7 @@ class _Hashed:
 
     def flush(self) -> None:
         self._file.flush()
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed

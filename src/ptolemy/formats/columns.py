@@ -56,17 +56,24 @@ class ColumnsBlock:
         return [lines[number] for number in numbers]
 
 
-def read_csv_columns(source: BinaryIO, block_bytes: int = 1 << 20) -> tuple[Sequence[str], Iterator[ColumnsBlock]]:
-    """The header, then the rows in blocks; the same rows, faults and errors as `CsvReader` has."""
+def read_csv_columns(
+    source: BinaryIO, block_bytes: int = 1 << 20, *, only: Callable[[str], bool] = lambda column: True
+) -> tuple[Sequence[str], Iterator[ColumnsBlock]]:
+    """The header, then the rows in blocks; the same rows, faults and errors as `CsvReader` has.
+
+    `only` says which columns are wanted; others may be missing from the blocks.
+    """
     header = source.readline(MAX_ROW_BYTES + 1).removeprefix(BOM)
     if not header.strip(b"\r\n") or b'"' in header or b"\r" in header.rstrip(b"\r\n"):
         reader = CsvReader(_Joined(header, source))
         return reader.columns, _by_rows(reader)
     columns = CsvReader(io.BytesIO(header)).columns
-    return columns, _blocks(columns, source, block_bytes)
+    return columns, _blocks(columns, [column for column in columns if only(column)], source, block_bytes)
 
 
-def _blocks(columns: Sequence[str], source: BinaryIO, block_bytes: int) -> Iterator[ColumnsBlock]:
+def _blocks(
+    columns: Sequence[str], wanted: Sequence[str], source: BinaryIO, block_bytes: int
+) -> Iterator[ColumnsBlock]:
     row, line, pending = 1, 2, b""
     while chunk := source.read(block_bytes):
         content = pending + chunk
@@ -77,7 +84,7 @@ def _blocks(columns: Sequence[str], source: BinaryIO, block_bytes: int) -> Itera
             return
         pending = content[end:]
         if end:
-            block = _block(columns, content[:end], row, line)
+            block = _block(columns, wanted, content[:end], row, line)
             yield block
             row += block.count
             line += content.count(b"\n", 0, end)
@@ -85,20 +92,20 @@ def _blocks(columns: Sequence[str], source: BinaryIO, block_bytes: int) -> Itera
         yield from _by_rows(CsvReader(io.BytesIO(pending), columns, line, row), row)
 
 
-def _block(columns: Sequence[str], content: bytes, row: int, line: int) -> ColumnsBlock:
+def _block(columns: Sequence[str], wanted: Sequence[str], content: bytes, row: int, line: int) -> ColumnsBlock:
     def file_rows() -> Sequence[FileRow]:
         return list(CsvReader(io.BytesIO(content), columns, line, row))
 
-    table = _parsed(columns, content)
+    table = _parsed(columns, wanted, content)
     if table is None:
         return _from_rows(columns, file_rows(), row)
     numbers = np.arange(row, row + len(table), dtype=np.int64)
-    arrays = {name: column.combine_chunks() for name, column in zip(columns, table.columns, strict=True)}
+    arrays = {name: column.combine_chunks() for name, column in zip(wanted, table.columns, strict=True)}
     offset = line - row if content.count(b"\n") == len(table) else None
     return ColumnsBlock(row, len(table), numbers, arrays, (), file_rows, offset)
 
 
-def _parsed(columns: Sequence[str], content: bytes) -> pa.Table | None:
+def _parsed(columns: Sequence[str], wanted: Sequence[str], content: bytes) -> pa.Table | None:
     """The block's cells, or None where rows have to tell what is wrong with it."""
     try:
         return pa_csv.read_csv(
@@ -106,7 +113,10 @@ def _parsed(columns: Sequence[str], content: bytes) -> pa.Table | None:
             read_options=pa_csv.ReadOptions(column_names=list(columns), use_threads=False, block_size=len(content) + 1),
             parse_options=pa_csv.ParseOptions(newlines_in_values=b'"' in content),
             convert_options=pa_csv.ConvertOptions(
-                column_types={name: pa.string() for name in columns}, null_values=[""], strings_can_be_null=True
+                column_types={name: pa.string() for name in columns},
+                include_columns=list(wanted),
+                null_values=[""],
+                strings_can_be_null=True,
             ),
         )
     except pa.ArrowInvalid:

@@ -11,6 +11,9 @@ MAX_ROW_BYTES = 16 << 20
 """A longer row is taken for a broken file: an unclosed quote or bracket would swallow all that follows."""
 
 
+UNLIMITED = 1 << 62
+
+
 class UnreadableFile(BadRequest):
     """No row can be read from here on; the detail says where and what to do."""
 

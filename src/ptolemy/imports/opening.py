@@ -3,72 +3,112 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from ptolemy.database.pool import Database
 from ptolemy.engine.interchange import Interchange, custom_fields
-from ptolemy.engine.resource import Resource
+from ptolemy.engine.resource import ID, Resource
 from ptolemy.formats.csv import CsvReader
 from ptolemy.formats.detection import Detected, Format, open_plain
 from ptolemy.formats.json_array import read_json
+from ptolemy.formats.ndjson import read_ndjson
+from ptolemy.formats.parquet import ParquetReader
 from ptolemy.formats.rows import FileRow, UnreadableFile
 from ptolemy.imports import preflight
 from ptolemy.imports.columns.loader import ValuesLoader
 from ptolemy.imports.columns.pipeline import ValuesPipeline
 from ptolemy.imports.columns.preflight import spoken_values
+from ptolemy.imports.keys import RowKey
 from ptolemy.imports.pipeline import Pipeline, RowPipeline
-from ptolemy.imports.rows import RowReader
+from ptolemy.imports.rows import RowReader, form_of
 from ptolemy.kernel.actors import Caller
 from ptolemy.resources.time_series_values import TimeSeriesValues
 
 
+@dataclass(frozen=True)
+class Opening:
+    """A file, and what is to become of it. `limit_bytes` bounds what it may unfold to."""
+
+    database: Database
+    caller: Caller
+    resource: Resource
+    path: Path
+    detected: Detected
+    limit_bytes: int
+    key: str | None = None
+    """What names the records that rows change."""
+
+
 @asynccontextmanager
-async def open_file(
-    database: Database, caller: Caller, resource: Resource, path: Path, detected: Detected, limit_bytes: int
-) -> AsyncIterator[Pipeline[Any]]:
+async def open_file(opening: Opening) -> AsyncIterator[Pipeline[Any]]:
     """The file, ready to be read from row 1; `UnreadableFile` where it, as a whole, can't be imported."""
-    await _check(database, caller, resource, path, detected, limit_bytes)
-    with closing(open_plain(path, detected, limit_bytes=limit_bytes)) as source:
-        yield await _pipeline(database, caller, resource, source, detected.format)
+    await _check(opening)
+    with closing(open_plain(opening.path, opening.detected, limit_bytes=opening.limit_bytes)) as source:
+        yield await _pipeline(opening, source)
 
 
-async def _pipeline(
-    database: Database, caller: Caller, resource: Resource, source: BinaryIO, file_format: Format
-) -> Pipeline[Any]:
-    if not isinstance(resource, TimeSeriesValues):
-        return RowPipeline(resource, _rows(source, file_format), cells=file_format == "csv")
-    async with database.snapshot(caller) as tx:
+async def _pipeline(opening: Opening, source: BinaryIO) -> Pipeline[Any]:
+    resource, file_format = opening.resource, opening.detected.format
+    if opening.key or not isinstance(resource, TimeSeriesValues):
+        # Opening Parquet reads its footer.
+        rows = await asyncio.to_thread(_rows, source, file_format, opening.limit_bytes)
+        pipeline = RowPipeline(resource, rows.rows, form_of(file_format), opening.key)
+        if pipeline.key:
+            async with opening.database.snapshot(opening.caller) as tx:
+                await pipeline.key.prepare(tx)
+        return pipeline
+    async with opening.database.snapshot(opening.caller) as tx:
         loader = await ValuesLoader.load(tx)
-    return ValuesPipeline(resource, loader, source, file_format)
+    return ValuesPipeline(resource, loader, source, file_format, limit_bytes=opening.limit_bytes)
 
 
-async def _check(
-    database: Database, caller: Caller, resource: Resource, path: Path, detected: Detected, limit_bytes: int
-) -> None:
-    """All that is known before row 1: the columns of a CSV file, the types and fields of a backup."""
+async def _check(opening: Opening) -> None:
+    """All that is known before row 1: the columns that a file declares, the types and fields of a backup."""
+    resource = opening.resource
 
-    def read() -> tuple[Sequence[str], preflight.Spoken]:
-        with closing(open_plain(path, detected, limit_bytes=limit_bytes)) as source:
+    def read() -> tuple[Sequence[str] | None, preflight.Spoken]:
+        with closing(open_plain(opening.path, opening.detected, limit_bytes=opening.limit_bytes)) as source:
             if isinstance(resource, TimeSeriesValues):
-                return spoken_values(source, detected.format)
-            rows = _rows(source, detected.format)
-            columns = rows.columns if isinstance(rows, CsvReader) else ()
-            return columns, preflight.spoken_of(type(resource), rows)
+                return spoken_values(source, opening.detected.format, limit_bytes=opening.limit_bytes)
+            columns, rows = _rows(source, opening.detected.format, opening.limit_bytes)
+            backup = columns is None or ID.name in columns
+            return columns, preflight.spoken_of(type(resource), rows if backup else ())
 
     columns, spoken = await asyncio.to_thread(read)
-    async with database.snapshot(caller) as tx:
+    async with opening.database.snapshot(opening.caller) as tx:
         await preflight.check(tx, type(resource), spoken)
         custom = await custom_fields(tx, Interchange(type(resource)))
-    if unknown := RowReader(resource, cells=True).unknown_columns(columns, custom.keys):
+    if columns is not None:
+        _check_columns(opening, columns, custom.keys)
+
+
+def _check_columns(opening: Opening, columns: Sequence[str], custom_keys: Sequence[str]) -> None:
+    reader = RowReader(opening.resource, form_of(opening.detected.format))
+    if unknown := reader.unknown_columns(columns, custom_keys):
         names = ", ".join(unknown)
         # What is no CSV at all may have a header of megabytes.
         shown = names if len(names) <= 1000 else f"{names[:1000]}…"
         commas = ": separate the columns by commas" if len(columns) == 1 and set(columns[0]) & set(";\t|") else ""
         raise UnreadableFile("unknown_column", f"the file has columns that mean nothing here: {shown}{commas}")
+    if opening.key and RowKey(opening.resource, opening.key, reader).missing_from(columns):
+        raise UnreadableFile("missing_column", f"rows are to be found by {opening.key}, which the file lacks")
 
 
-def _rows(source: BinaryIO, file_format: Format) -> CsvReader | Iterator[FileRow]:
-    return CsvReader(source) if file_format == "csv" else read_json(source)
+class _Rows(NamedTuple):
+    columns: Sequence[str] | None
+    """What the file declares, if its format does."""
+    rows: Iterable[FileRow]
+
+
+def _rows(source: BinaryIO, file_format: Format, limit_bytes: int) -> _Rows:
+    if file_format == "csv":
+        reader = CsvReader(source)
+        return _Rows(reader.columns, reader)
+    if file_format == "parquet":
+        parquet = ParquetReader(source, limit_bytes=limit_bytes)
+        return _Rows(parquet.columns, parquet)
+    return _Rows(None, read_ndjson(source) if file_format == "ndjson" else read_json(source))

@@ -9,19 +9,22 @@ from itertools import islice
 from typing import Protocol, TypeVar
 
 from ptolemy.database.pool import Database
-from ptolemy.database.transaction import Transaction
-from ptolemy.engine import trees, write
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.engine import trees
 from ptolemy.engine.resource import Resource
+from ptolemy.engine.write import Write, save_each
 from ptolemy.formats.rows import FileRow
+from ptolemy.imports.keys import RowKey
 from ptolemy.imports.progress import Outcome
 from ptolemy.imports.row_errors import RowError, row_errors
-from ptolemy.imports.rows import RowReader
+from ptolemy.imports.rows import Form, RowReader, Taken
+from ptolemy.imports.upsert import upsert_each
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Invalid, Problem
 
 B = TypeVar("B")
 
-_AT_ONCE = 500
+_AT_ONCE = 2000
 _TREE = 1_000_000
 
 
@@ -38,35 +41,56 @@ class Pipeline(Protocol[B]):
 
 
 class RowPipeline:
-    """Row by row through the engine, with all moments of a write; for every resource but the values by the million."""
+    """Row by row through the engine, with all moments of a write; for every resource but the values by the million.
 
-    def __init__(self, resource: Resource, rows: Iterable[FileRow], *, cells: bool) -> None:
+    With a `key` rows change the records that they name, and create those that aren't there.
+    """
+
+    def __init__(self, resource: Resource, rows: Iterable[FileRow], form: Form, key: str | None = None) -> None:
+        """Raises `Invalid` for a `key` that names no record of the resource."""
         self._resource, self._rows = resource, iter(rows)
-        self._reader = RowReader(resource, cells=cells)
+        self._reader = RowReader(resource, form)
+        self.key = RowKey(resource, key, self._reader) if key else None
 
-    def batches(self) -> Iterator[Sequence[FileRow]]:
+    def batches(self) -> Iterator[Sequence[Taken]]:
         # A child may stand before its parent in the file, so a tree is taken whole.
         at_once = _TREE if trees.own_reference(type(self._resource)) else _AT_ONCE
-        while batch := list(islice(self._rows, at_once)):
+        while batch := self.read(islice(self._rows, at_once)):
             yield batch
 
-    def rows_in(self, batch: Sequence[FileRow]) -> int:
+    def read(self, rows: Iterable[FileRow]) -> Sequence[Taken]:
+        """What rows say: for the thread that reads, while the rows before are written."""
+        return [self._reader.read(row) for row in rows]
+
+    def rows_in(self, batch: Sequence[Taken]) -> int:
         return len(batch)
 
     def begin(self, database: Database, caller: Caller) -> AbstractAsyncContextManager[Transaction]:
         return database.transaction(caller)
 
-    async def write(self, tx: Transaction, batch: Sequence[FileRow]) -> Outcome:
-        unread = {row.number: Invalid(row.fault) for row in batch if row.fault}
-        rows = [row for row in batch if not row.fault]
-        stored = await write.save_each(tx, self._resource, [self._reader.write(row) for row in rows])
-        answers = unread | {row.number: answer for row, answer in zip(rows, stored, strict=True)}
+    async def write(self, tx: Transaction, batch: Sequence[Taken]) -> Outcome:
+        rows = [taken for taken in batch if not taken.row.fault]
+        written = {id(taken): each for taken, each in zip(rows, await self._written(tx, rows), strict=True)}
+        created = updated = 0
         errors: list[RowError] = []
-        for row in batch:
-            if isinstance(answer := answers[row.number], Problem):
-                errors += row_errors(row, answer)
-        failed = sum(isinstance(answer, Problem) for answer in answers.values())
-        return Outcome(len(batch), len(batch) - failed, errors)
+        for taken in batch:
+            if taken.row.fault:
+                errors += row_errors(taken.row, Invalid(taken.row.fault))
+                continue
+            write, answer = written[id(taken)]
+            if isinstance(answer, Problem):
+                errors += row_errors(taken.row, answer)
+            elif write.old is None:
+                created += 1
+            elif answer is not write.old:
+                updated += 1
+        return Outcome(len(batch), created, errors, updated)
+
+    async def _written(self, tx: Transaction, rows: Sequence[Taken]) -> Sequence[tuple[Write, Row | Problem]]:
+        if self.key:
+            return await upsert_each(tx, self._resource, self._reader, self.key, rows)
+        writes = [self._reader.creation(taken) for taken in rows]
+        return list(zip(writes, await save_each(tx, self._resource, writes), strict=True))
 
 
 async def ahead(batches: Iterator[B]) -> AsyncGenerator[B, None]:

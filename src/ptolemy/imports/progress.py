@@ -18,17 +18,22 @@ _FIRST_ROWS = 10
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one batch: how many rows it had, how many were created, and what was wrong with the others."""
+    """What became of one batch: its rows, those created and those changed, and what was wrong with others.
+
+    A row that changes nothing is neither.
+    """
 
     rows: int
     imported: int
     errors: Sequence[RowError] = ()
+    updated: int = 0
 
 
 @dataclass
 class Progress:
     processed: int = 0
     imported: int = 0
+    updated: int = 0
     failed: int = 0
     summary: dict[tuple[str, str | None], dict[str, Any]] = field(default_factory=dict)
 
@@ -36,11 +41,12 @@ class Progress:
     def of(cls, row: Row) -> Progress:
         """Where a `continue` import stands: its progress was committed with its rows."""
         summary = {(entry["code"], entry["field"]): entry for entry in decode_exact(row["error_summary"])}
-        return cls(row["rows_processed"], row["rows_imported"], row["rows_failed"], summary)
+        return cls(row["rows_processed"], row["rows_imported"], row["rows_updated"], row["rows_failed"], summary)
 
     def add(self, outcome: Outcome) -> None:
         self.processed += outcome.rows
         self.imported += outcome.imported
+        self.updated += outcome.updated
         self.failed += len({error.row for error in outcome.errors})
         for error in outcome.errors:
             entry = self.summary.setdefault(
@@ -51,15 +57,16 @@ class Progress:
                 entry["first_rows"].append(error.row)
 
 
-async def store_progress(tx: Transaction, import_id: UUID, progress: Progress, *, imported: int) -> None:
-    """`imported` counts what this transaction's commit makes true: nothing yet while an `abort` import is under way."""
+async def store_progress(tx: Transaction, import_id: UUID, progress: Progress, *, kept: bool) -> None:
+    """`kept` says that this commit makes rows true: nothing is imported yet while an `abort` import is under way."""
     statement = Sql.of(
         "update imports"
-        " set rows_processed = ?, rows_imported = ?, rows_failed = ?, error_summary = ?,"
+        " set rows_processed = ?, rows_imported = ?, rows_updated = ?, rows_failed = ?, error_summary = ?,"
         " updated_at = now(), recorded_at = now()"
         " where workspace_id = ? and id = ?",
         progress.processed,
-        imported,
+        progress.imported if kept else 0,
+        progress.updated if kept else 0,
         progress.failed,
         encode(list(progress.summary.values())).decode(),
         tx.workspace_id,

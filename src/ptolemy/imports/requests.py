@@ -7,16 +7,30 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from ptolemy.catalogue import EXPORTED
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
 from ptolemy.events import log
+from ptolemy.imports.keys import RowKey
 from ptolemy.imports.resource import Imports
+from ptolemy.imports.rows import RowReader
 from ptolemy.jobs import queue
 
 KIND = "import"
 
 OnError = Literal["abort", "continue"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an import goes about its rows."""
+
+    on_error: OnError = "abort"
+    identifier_column: str | None = None
+    """Rows change the records that this column names; None: every row is a new record."""
+    dry_run: bool = False
+    """Everything is checked and counted, nothing stays."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +48,12 @@ def file_key(workspace_id: UUID, import_id: UUID) -> str:
 
 
 async def request_import(
-    tx: Transaction, resource_type: str, on_error: OnError, upload: Upload
+    tx: Transaction, resource_type: str, options: Options, upload: Upload
 ) -> tuple[Row, list[str]]:
-    """The queued import, and warnings."""
+    """The queued import, and warnings; raises `Invalid` for a column that names no record."""
+    if options.identifier_column is not None:
+        resource = EXPORTED[resource_type]
+        await RowKey(resource, options.identifier_column, RowReader(resource, "json")).prepare(tx)
     running = await tx.value(
         Sql.of(
             "select id from imports"
@@ -47,14 +64,17 @@ async def request_import(
     )
     row = await tx.row(
         Sql.of(
-            "insert into imports (workspace_id, id, resource_type, status, on_error, dry_run, file_name, file_size,"
-            " sha256, rows_processed, rows_imported, rows_updated, rows_failed, error_summary, created_by)"
-            " values (?, ?, ?, 'queued', ?, false, ?, ?, ?, 0, 0, 0, 0, '[]', ?)"
+            "insert into imports (workspace_id, id, resource_type, status, on_error, identifier_column, dry_run,"
+            " file_name, file_size, sha256, rows_processed, rows_imported, rows_updated, rows_failed, error_summary,"
+            " created_by)"
+            " values (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, '[]', ?)"
             " returning *",
             tx.workspace_id,
             upload.import_id,
             resource_type,
-            on_error,
+            options.on_error,
+            options.identifier_column,
+            options.dry_run,
             upload.file_name,
             upload.file_size,
             upload.sha256,
@@ -75,7 +95,7 @@ async def cancel_import(tx: Transaction, key: str) -> Row:
                 "update imports"
                 " set status = 'cancelled', completed_at = now(), updated_at = now(), recorded_at = now()"
                 " where workspace_id = ? and id = ? and status in ('queued', 'processing')"
-                " returning rows_imported, rows_failed",
+                " returning rows_imported, rows_updated, rows_failed",
                 tx.workspace_id,
                 row["id"],
             )

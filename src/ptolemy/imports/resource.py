@@ -32,9 +32,10 @@ class Imports(Resource):
     lifecycle = Lifecycle(archive=False, hard_delete=False)
 
     resource_type = Text(required=True)
-    format = Choice("json", "csv")
+    format = Choice("json", "csv", "ndjson", "parquet")
     status = Choice(*STATUSES, required=True)
     on_error = Choice("abort", "continue", required=True)
+    identifier_column = Text()
     dry_run = Boolean(required=True)
     file_name = Text()
     file_size = Integer(required=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from ptolemy.database.transaction import Row, Transaction
 from ptolemy.events import log
 from ptolemy.files.store import FileStore
 from ptolemy.formats.detection import detect
-from ptolemy.imports.opening import open_file
+from ptolemy.imports.opening import Opening, open_file
 from ptolemy.imports.pipeline import Pipeline, ahead
 from ptolemy.imports.progress import Progress, store_errors, store_progress
 from ptolemy.imports.requests import ended, file_key
@@ -30,10 +30,15 @@ from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Problem
 
 _MANY_ROWS = 1000
+_COUNTS = ("rows_processed", "rows_imported", "rows_updated", "rows_failed")
 
 
 class Cancelled(Exception):
     """Its user has cancelled the import."""
+
+
+class _Undone(Exception):
+    """Ends the transaction of a rehearsal."""
 
 
 class RowsRefused(Exception):
@@ -62,18 +67,20 @@ class ImportHandler:
                 self._files.local(file_key(job.workspace_id, job.id)) as path,
                 self._opened(job, caller, row, path) as pipeline,
             ):
-                if row["on_error"] == "abort":
+                if row["dry_run"]:
+                    await self._rehearsed(job, caller, pipeline, progress, row)
+                elif row["on_error"] == "abort":
                     await self._all_or_nothing(job, caller, pipeline, progress)
                 else:
                     await self._batch_by_batch(job, caller, pipeline, progress)
             await self._analyze(caller, row, progress)
         except Cancelled:
-            await self._end(job, caller, progress, _Ending("cancelled", _kept(row, progress)))
+            await self._end(job, caller, progress, _Ending("cancelled", _stays(row)))
         except RowsRefused:
             reason = f"{progress.failed} of {progress.processed} rows are bad, so nothing was imported"
-            await self._end(job, caller, progress, _Ending("failed", 0, reason, row_count=progress.processed))
+            await self._end(job, caller, progress, _Ending("failed", False, reason, row_count=progress.processed))
         except Problem as problem:
-            await self._end(job, caller, progress, _Ending("failed", _kept(row, progress), problem.detail))
+            await self._end(job, caller, progress, _Ending("failed", _stays(row), problem.detail))
 
     async def gave_up(self, job: Job, reason: str) -> None:
         caller = Caller.unpacked(job.workspace_id, job.payload)
@@ -106,19 +113,19 @@ class ImportHandler:
             row = await tx.row(statement)
             if row is None:
                 await job.finish(tx)
-            elif row["on_error"] == "abort" and row["rows_processed"]:
+            elif not _stays(row) and row["rows_processed"]:
                 await self._start_anew(tx, job)
-                row = dict(row) | {"rows_processed": 0, "rows_imported": 0, "rows_failed": 0, "error_summary": "[]"}
+                row = dict(row) | dict.fromkeys(_COUNTS, 0) | {"error_summary": "[]"}
             if row is not None:
                 await job.still_ours(tx)
             return row
 
     async def _start_anew(self, tx: Transaction, job: Job) -> None:
-        """What a killed worker has told of an `abort` import is told again."""
+        """What a killed worker has told of an import of which nothing stayed is told again."""
         await tx.run(
             Sql.of("delete from import_errors where workspace_id = ? and import_id = ?", tx.workspace_id, job.id)
         )
-        await store_progress(tx, job.id, Progress(), imported=0)
+        await store_progress(tx, job.id, Progress(), kept=False)
 
     @asynccontextmanager
     async def _opened(self, job: Job, caller: Caller, row: Row, path: Path) -> AsyncIterator[Pipeline[Any]]:
@@ -134,7 +141,8 @@ class ImportHandler:
                 )
             )
         resource = EXPORTED[row["resource_type"]]
-        async with open_file(self._database, caller, resource, path, detected, self._limit) as pipeline:
+        key = row["identifier_column"]
+        async with open_file(Opening(self._database, caller, resource, path, detected, self._limit, key)) as pipeline:
             yield pipeline
 
     async def _batch_by_batch(self, job: Job, caller: Caller, pipeline: Pipeline[Any], progress: Progress) -> None:
@@ -152,28 +160,44 @@ class ImportHandler:
                     outcome = await pipeline.write(tx, batch)
                     progress.add(outcome)
                     await store_errors(tx, job.id, outcome.errors)
-                    await store_progress(tx, job.id, progress, imported=progress.imported)
+                    await store_progress(tx, job.id, progress, kept=True)
                     await job.still_ours(tx)
         await self._end(job, caller, progress, _completed(progress))
 
     async def _all_or_nothing(self, job: Job, caller: Caller, pipeline: Pipeline[Any], progress: Progress) -> None:
-        async with pipeline.begin(self._database, caller) as tx, aclosing(self._batches(job, pipeline)) as batches:
-            await job.let_go_when_frozen(tx)
+        async with pipeline.begin(self._database, caller) as tx:
+            await self._all_batches(tx, job, caller, pipeline, progress)
+            if progress.failed:
+                raise RowsRefused
+            await self._finish(tx, job, progress, _completed(progress))
+
+    async def _rehearsed(self, job: Job, caller: Caller, pipeline: Pipeline[Any], progress: Progress, row: Row) -> None:
+        """Everything a real import does, undone; the job tells what would have come of it."""
+        with suppress(_Undone):
+            async with pipeline.begin(self._database, caller) as tx:
+                await self._all_batches(tx, job, caller, pipeline, progress)
+                raise _Undone
+        kept = row["on_error"] == "continue" or not progress.failed
+        await self._end(job, caller, progress, _Ending("completed", kept, row_count=progress.processed, rehearsed=True))
+
+    async def _all_batches(
+        self, tx: Transaction, job: Job, caller: Caller, pipeline: Pipeline[Any], progress: Progress
+    ) -> None:
+        """The whole file in one transaction."""
+        await job.let_go_when_frozen(tx)
+        async with aclosing(self._batches(job, pipeline)) as batches:
             async for batch in batches:
                 outcome = await pipeline.write(tx, batch)
                 progress.add(outcome)
                 # Told beside the import's own transaction, which may take long or be undone.
                 async with self._database.transaction(caller) as beside:
                     await store_errors(beside, job.id, outcome.errors)
-                    await store_progress(beside, job.id, progress, imported=0)
+                    await store_progress(beside, job.id, progress, kept=False)
                     await job.still_ours(beside)
-            if progress.failed:
-                raise RowsRefused
-            await self._finish(tx, job, progress, _completed(progress))
 
     async def _analyze(self, caller: Caller, row: Row, progress: Progress) -> None:
         """Tells the planner of many new rows; until then it would sort the table for every page of a list."""
-        if progress.imported >= _MANY_ROWS:
+        if progress.imported >= _MANY_ROWS and not row["dry_run"]:
             async with self._database.bulk(caller) as tx:
                 await tx.run(Sql(f"analyze {EXPORTED[row['resource_type']].table}"))
 
@@ -193,7 +217,7 @@ class ImportHandler:
 
     async def _finish(self, tx: Transaction, job: Job, progress: Progress, ending: _Ending) -> None:
         """The last commit: final counts, status and event, and the job is done."""
-        await store_progress(tx, job.id, progress, imported=ending.imported)
+        await store_progress(tx, job.id, progress, kept=ending.kept)
         # The statement's time: the transaction of an `abort` import began when the import did.
         statement = Sql.of(
             "update imports"
@@ -207,7 +231,12 @@ class ImportHandler:
             job.id,
         )
         await tx.run(statement)
-        counts = {"rows_imported": ending.imported, "rows_failed": progress.failed}
+        counts = {
+            "rows_imported": progress.imported if ending.kept else 0,
+            "rows_updated": progress.updated if ending.kept else 0,
+            "rows_failed": progress.failed,
+            **({"dry_run": True} if ending.rehearsed else {}),
+        }
         await log.record(tx, [ended(job.id, ending.status, counts)])
         await job.finish(tx)
 
@@ -217,15 +246,17 @@ class _Ending:
     """How an import ends; `row_count` is known when the file was read to its end."""
 
     status: str
-    imported: int
+    kept: bool
+    """Whether the rows that were good are in now, or would be after a rehearsal."""
     error: str | None = None
     row_count: int | None = None
+    rehearsed: bool = False
 
 
 def _completed(progress: Progress) -> _Ending:
-    return _Ending("completed", progress.imported, row_count=progress.processed)
+    return _Ending("completed", True, row_count=progress.processed)
 
 
-def _kept(row: Row, progress: Progress) -> int:
-    """What stays of an import that ended early."""
-    return progress.imported if row["on_error"] == "continue" else 0
+def _stays(row: Row) -> bool:
+    """Whether what is in stays in when the import ends early."""
+    return row["on_error"] == "continue" and not row["dry_run"]

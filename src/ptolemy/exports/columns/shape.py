@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ptolemy.database.copying import DELIMITER, NULL
-from ptolemy.engine.interchange import CustomFields
+from ptolemy.engine.interchange import CustomFields, Interchange
+from ptolemy.exports.cells import NumberTypes, cell_kinds
 from ptolemy.formats.cells import Cells, instants, joined, joined_cells, or_null, parsed
 from ptolemy.formats.csv import guard, quoted
+from ptolemy.formats.detection import NO_LINES
+from ptolemy.formats.parquet import ParquetWriter
 from ptolemy.kernel.json import decode_exact, encode
+from ptolemy.resources.time_series_values import TimeSeriesValues
 
 PICKED = (
     "id, instrument_id, type_id, timestamp at time zone 'UTC', value,"
@@ -24,29 +28,42 @@ _COLUMNS = ("id", "instrument", "series", "timestamp", "value", "created", "upda
 
 
 class Shape(Protocol):
-    head: bytes
-    foot: bytes
+    """One form of file."""
 
-    def shaped(self, lines: bytes) -> tuple[int, memoryview]:
-        """How many rows whole lines hold, and their bytes in the file."""
+    def begin(self, out: BinaryIO) -> None: ...
+
+    def write(self, out: BinaryIO, lines: bytes) -> int:
+        """Writes the rows that whole lines of COPY hold; answers how many."""
         ...
+
+    def end(self, out: BinaryIO) -> None: ...
 
 
 class JsonShape:
-    """`[`, an object a line, `]`; keys in the order of the columns."""
+    """`[`, an object a line, `]`; or an object a line alone. Keys in the order of the columns."""
 
-    foot: bytes = b"\n]\n"
-
-    def __init__(self, instruments: Mapping[str, str], series: Mapping[str, str], custom: CustomFields) -> None:
-        self.head, self._first = b"[", True
+    def __init__(
+        self, instruments: Mapping[str, str], series: Mapping[str, str], custom: CustomFields, *, lines: bool = False
+    ) -> None:
+        self._lines, self._first = lines, True
+        self._before, self._after = ("", "\n") if lines else (",\n", "")
         self._instrument = _Fragments(lambda id: f'","instrument_id":"{id}","instrument":{_json(instruments.get(id))}')
         self._series = _Fragments(lambda id: f',"type_id":{_json(series.get(id))},"timestamp":"')
         self._fields = _Fields(custom, lambda type_id, values: _json(custom.ordered(type_id, values)))
 
-    def shaped(self, lines: bytes) -> tuple[int, memoryview]:
-        cells = parsed(lines, _COLUMNS, delimiter=DELIMITER, null=NULL)
+    def begin(self, out: BinaryIO) -> None:
+        out.write(b"" if self._lines else b"[")
+
+    def end(self, out: BinaryIO) -> None:
+        if not self._lines:
+            out.write(b"\n]\n")
+        elif self._first:
+            out.write(NO_LINES)
+
+    def write(self, out: BinaryIO, lines: bytes) -> int:
+        cells = _parsed(lines)
         content = joined(
-            ',\n{"id":"',
+            self._before + '{"id":"',
             cells["id"],
             self._instrument.of(cells["instrument"]),
             self._series.of(cells["series"]),
@@ -60,29 +77,38 @@ class JsonShape:
             'Z","updated_at":"',
             instants(cells["updated"]),
             'Z","archived_at":',
-            or_null(cells["archived"], lambda archived: joined_cells('"', instants(archived), 'Z"}'), "null}"),
+            or_null(
+                cells["archived"],
+                lambda archived: joined_cells('"', instants(archived), 'Z"}' + self._after),
+                "null}" + self._after,
+            ),
         )
-        content, self._first = content[1:] if self._first else content, False
-        return len(cells["id"]), content
+        out.write(content[1:] if self._first and not self._lines else content)
+        self._first = False
+        return len(cells["id"])
 
 
 class CsvShape:
     """A header, then a row a value; one column for each custom field."""
 
-    foot: bytes = b""
-
     def __init__(self, instruments: Mapping[str, str], series: Mapping[str, str], custom: CustomFields) -> None:
         keys = custom.keys
         columns = ["id", "instrument_id", "instrument", "type_id", "timestamp", "value"]
         columns += [*(f"field.{key}" for key in keys), "created_at", "updated_at", "archived_at"]
-        self.head = (",".join(map(quoted, columns)) + "\n").encode()
+        self._head = (",".join(map(quoted, columns)) + "\n").encode()
         self._nothing = "," * len(keys)
         self._instrument = _Fragments(lambda id: f",{id},{_cell(instruments.get(id))}")
         self._series = _Fragments(lambda id: f",{_cell(series.get(id))},")
         self._fields = _Fields(custom, lambda type_id, values: _field_cells(custom, keys, type_id, values))
 
-    def shaped(self, lines: bytes) -> tuple[int, memoryview]:
-        cells = parsed(lines, _COLUMNS, delimiter=DELIMITER, null=NULL)
+    def begin(self, out: BinaryIO) -> None:
+        out.write(self._head)
+
+    def end(self, out: BinaryIO) -> None:
+        """The last row ends the file."""
+
+    def write(self, out: BinaryIO, lines: bytes) -> int:
+        cells = _parsed(lines)
         content = joined(
             cells["id"],
             self._instrument.of(cells["instrument"]),
@@ -98,7 +124,45 @@ class CsvShape:
             "Z,",
             or_null(cells["archived"], lambda archived: joined_cells(instants(archived), "Z\n"), "\n"),
         )
-        return len(cells["id"]), content
+        out.write(content)
+        return len(cells["id"])
+
+
+class ParquetShape:
+    """A column for each field; the texts of CSV without its guard."""
+
+    def __init__(
+        self,
+        instruments: Mapping[str, str],
+        series: Mapping[str, str],
+        custom: CustomFields,
+        numbers: NumberTypes,
+    ) -> None:
+        self._kinds = cell_kinds(Interchange(TimeSeriesValues), custom)
+        self._keys, self._numbers = custom.keys, numbers
+        self._instrument = _Fragments(lambda id: instruments.get(id, ""))
+        self._series = _Fragments(lambda id: series.get(id, ""))
+
+    def begin(self, out: BinaryIO) -> None:
+        self._writer = ParquetWriter(out, self._kinds, self._numbers)
+
+    def end(self, out: BinaryIO) -> None:
+        self._writer.end()
+
+    def write(self, out: BinaryIO, lines: bytes) -> int:
+        cells = _parsed(lines)
+        columns = [cells["id"], cells["instrument"], self._instrument.of(cells["instrument"])]
+        columns += [self._series.of(cells["series"]), _in_utc(cells["timestamp"]), cells["value"]]
+        columns += self._fields(cells["fields"])
+        columns += [_in_utc(cells[name]) for name in ("created", "updated", "archived")]
+        self._writer.write(columns)
+        return len(cells["id"])
+
+    def _fields(self, stored: pa.Array[Any]) -> list[pa.Array[Any]]:
+        if stored.null_count == len(stored):
+            return [pa.nulls(len(stored), pa.string())] * len(self._keys)
+        rows = [decode_exact(values) if values else {} for values in stored.to_pylist()]
+        return [pa.array([row.get(key) for row in rows], pa.string()) for key in self._keys]
 
 
 class _Fragments:
@@ -134,6 +198,14 @@ class _Fields:
             type_id, _, values = each.partition(DELIMITER)
             written.append(self._write(UUID(type_id), decode_exact(values)))
         return pa.array(written, pa.string()).take(both.indices).fill_null(nothing)
+
+
+def _parsed(lines: bytes) -> Mapping[str, pa.Array[Any]]:
+    return parsed(lines, _COLUMNS, delimiter=DELIMITER, null=NULL)
+
+
+def _in_utc(cells: pa.Array[Any]) -> pa.Array[Any]:
+    return joined_cells(cells, "Z")
 
 
 def _json(value: Any) -> str:

@@ -1,10 +1,11 @@
-"""Scalar values in a JSON array, as columns of text."""
+"""Scalar values in JSON, an array or an object a line, as columns of text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from operator import attrgetter
 from typing import Any, BinaryIO
 
 import msgspec
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from ptolemy.formats.columns import ColumnsBlock
 from ptolemy.formats.json_array import JsonBlock, decode_element, elements, not_an_object, read_blocks
+from ptolemy.formats.ndjson import LinesBlock, count, read_line_blocks, rows_of
 from ptolemy.formats.rows import FileRow
 from ptolemy.kernel.problems import FieldError
 
@@ -45,50 +47,78 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 _ROWS = msgspec.json.Decoder(list[_Row], float_hook=Decimal)
 
 
+_LINES = msgspec.json.Decoder(_Row, float_hook=Decimal)
+
+
 def read_json_columns(source: BinaryIO) -> Iterator[ColumnsBlock]:
     """The rows in blocks; `field_values` is a column of JSON text, null where there are none."""
     for block in read_blocks(source):
-        yield _block(block)
+        rows = _sound(partial(_ROWS.decode, block.content))
+        yield block_of_elements(block) if rows is None else _block(rows, block.first_row, partial(_elements, block))
 
 
-def _block(block: JsonBlock) -> ColumnsBlock:
-    rows = _decoded(block)
-    if rows is None:
-        return _one_by_one(block)
-    numbers = np.arange(block.first_row, block.first_row + len(rows), dtype=np.int64)
-    again = partial(_file_rows, block)
-    return ColumnsBlock(block.first_row, len(rows), numbers, _columns(rows), (), again, has_lines=False)
+def read_ndjson_columns(source: BinaryIO) -> Iterator[ColumnsBlock]:
+    """The same of NDJSON, where rows are told by their lines too."""
+    for block in read_line_blocks(source):
+        rows = _sound(partial(_LINES.decode_lines, block.content))
+        if rows is None or len(rows) != count(block):
+            yield block_of_lines(block)
+        else:
+            offset = block.line - block.first_row if len(rows) == block.content.count(b"\n") else None
+            yield _block(rows, block.first_row, partial(_lines, block), line_offset=offset, has_lines=True)
 
 
-def _decoded(block: JsonBlock) -> list[_Row] | None:
+def block_of_elements(block: JsonBlock) -> ColumnsBlock:
+    """A block in which a row may be none, each row read by itself."""
+    return _one_by_one(block.first_row, _elements(block), partial(_elements, block), has_lines=False)
+
+
+def block_of_lines(block: LinesBlock) -> ColumnsBlock:
+    """The same of NDJSON."""
+    return _one_by_one(block.first_row, _lines(block), partial(_lines, block), has_lines=True)
+
+
+def _block(
+    rows: list[_Row],
+    first_row: int,
+    again: Callable[[], Sequence[FileRow]],
+    *,
+    line_offset: int | None = None,
+    has_lines: bool = False,
+) -> ColumnsBlock:
+    numbers = np.arange(first_row, first_row + len(rows), dtype=np.int64)
+    return ColumnsBlock(first_row, len(rows), numbers, _columns(rows), (), again, line_offset, has_lines)
+
+
+def _sound(decode: Callable[[], list[_Row]]) -> list[_Row] | None:
     """The rows, or None where one of them is not what a row should be."""
     try:
-        rows = _ROWS.decode(block.content)
+        rows = decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     plain = {str, int, Decimal, type(None)}
     return rows if {type(row.value) for row in rows} <= plain else None
 
 
-def _one_by_one(block: JsonBlock) -> ColumnsBlock:
+def _one_by_one(
+    first_row: int, file_rows: Sequence[FileRow], again: Callable[[], Sequence[FileRow]], *, has_lines: bool
+) -> ColumnsBlock:
     sound: list[_Row] = []
     numbers: list[int] = []
-    file_rows = _file_rows(block)
     faults = [row for row in file_rows if row.fault]
     for row in file_rows:
         if row.fault:
             continue
         wrong = _wrong(row.values)
-        faults += [FileRow(row.number, None, {}, fault) for fault in wrong]
+        faults += [FileRow(row.number, row.line, {}, fault) for fault in wrong]
         if not wrong:
             sound.append(_Row(**row.values))
             numbers.append(row.number)
-    count, numbered = len(file_rows), np.array(numbers, dtype=np.int64)
-    again = partial(_file_rows, block)
-    return ColumnsBlock(block.first_row, count, numbered, _columns(sound), faults, again, has_lines=False)
+    numbered = np.array(numbers, dtype=np.int64)
+    return ColumnsBlock(first_row, len(file_rows), numbered, _columns(sound), faults, again, has_lines=has_lines)
 
 
-def _file_rows(block: JsonBlock) -> Sequence[FileRow]:
+def _elements(block: JsonBlock) -> Sequence[FileRow]:
     rows = []
     for number, element in enumerate(elements(block), block.first_row):
         value = decode_element(element, number)
@@ -97,6 +127,10 @@ def _file_rows(block: JsonBlock) -> Sequence[FileRow]:
         else:
             rows.append(FileRow(number, None, {}, value if isinstance(value, FieldError) else not_an_object(value)))
     return rows
+
+
+def _lines(block: LinesBlock) -> Sequence[FileRow]:
+    return list(rows_of(block))
 
 
 def _wrong(values: Mapping[str, Any]) -> list[FieldError]:
@@ -115,7 +149,7 @@ def _wrong(values: Mapping[str, Any]) -> list[FieldError]:
 
 
 def _columns(rows: Sequence[_Row]) -> dict[str, pa.Array[Any]]:
-    columns = {name: pa.array([getattr(row, name) for row in rows], pa.string()) for name in _TEXTS}
+    columns = {name: pa.array(list(map(attrgetter(name), rows)), pa.string()) for name in _TEXTS}
     values = [row.value for row in rows]
     if {type(value) for value in values} - {str, type(None)}:
         values = [value if value is None else str(value) for value in values]

@@ -3,7 +3,7 @@
 The caller owns the transactions, the progress and what a bad row means for the job. Its loop:
 
     loader = await ValuesLoader.load(tx)
-    for block in loader.blocks(source, "csv"):      # in a thread, a block or two ahead
+    for block in loader.blocks(source, "csv", limit_bytes=…):  # in a thread, a block or two ahead
         inserted, errors = await loader.write(tx, block)
 """
 
@@ -18,12 +18,12 @@ import numpy as np
 
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
-from ptolemy.formats.columns import read_csv_columns
 from ptolemy.formats.detection import Format
+from ptolemy.formats.rows import UNLIMITED
 from ptolemy.imports.columns.binary import HEADER, TRAILER, Mask, Numbers, Rows
+from ptolemy.imports.columns.blocks import read_columns
 from ptolemy.imports.columns.conflicts import Claims, repeated, taken_ids, taken_instants
 from ptolemy.imports.columns.encode import EncodedBlock, RowsBlock, encode, located
-from ptolemy.imports.columns.from_json import read_json_columns
 from ptolemy.imports.columns.parents import Parents, load_instruments, load_series
 from ptolemy.imports.row_errors import RowError
 
@@ -56,14 +56,15 @@ class ValuesLoader:
         citus = await tx.value(Sql.of("select exists (select from pg_extension where extname = 'citus')"))
         return cls(tx.workspace_id, await load_instruments(tx), await load_series(tx), staged=citus)
 
-    def blocks(self, source: BinaryIO, format: Format) -> Iterator[EncodedBlock | RowsBlock]:
+    def blocks(
+        self, source: BinaryIO, format: Format, *, limit_bytes: int = UNLIMITED
+    ) -> Iterator[EncodedBlock | RowsBlock]:
         """The file's rows in order, ready to write. A `RowsBlock` is for the engine: its values have custom fields.
 
         Blocks, and holds no database connection: run it in a thread. Columns that values don't have are passed over:
         the preflight has refused them.
         """
-        blocks = read_json_columns(source) if format == "json" else read_csv_columns(source)[1]
-        for block in blocks:
+        for block in read_columns(source, format, limit_bytes=limit_bytes)[1]:
             yield encode(block, self._workspace_id, self._instruments, self._series)
 
     async def write(self, tx: Transaction, block: EncodedBlock) -> Written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import BinaryIO
@@ -10,26 +11,37 @@ from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.resource import Resource
 from ptolemy.formats.detection import Format
+from ptolemy.formats.rows import UNLIMITED
 from ptolemy.imports.columns.encode import EncodedBlock, RowsBlock
 from ptolemy.imports.columns.loader import ValuesLoader
 from ptolemy.imports.pipeline import RowPipeline
 from ptolemy.imports.progress import Outcome
 from ptolemy.imports.row_errors import RowError
+from ptolemy.imports.rows import form_of
 from ptolemy.kernel.actors import Caller
 from ptolemy.plans import items
 
-_ROWS_AT_ONCE = 500
+_ROWS_AT_ONCE = 2000
 
 
 class ValuesPipeline:
     """`loader` has read the names of the workspace in a transaction of its own."""
 
-    def __init__(self, resource: Resource, loader: ValuesLoader, source: BinaryIO, format: Format) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        loader: ValuesLoader,
+        source: BinaryIO,
+        format: Format,
+        *,
+        limit_bytes: int = UNLIMITED,
+    ) -> None:
         self._resource, self._loader, self._source, self._format = resource, loader, source, format
-        self._by_rows = RowPipeline(resource, (), cells=format == "csv")
+        self._limit_bytes = limit_bytes
+        self._by_rows = RowPipeline(resource, (), form_of(format))
 
     def batches(self) -> Iterator[EncodedBlock | RowsBlock]:
-        return self._loader.blocks(self._source, self._format)
+        return self._loader.blocks(self._source, self._format, limit_bytes=self._limit_bytes)
 
     def rows_in(self, batch: EncodedBlock | RowsBlock) -> int:
         return batch.count
@@ -48,7 +60,8 @@ class ValuesPipeline:
         imported = 0
         errors: list[RowError] = []
         for start in range(0, batch.count, _ROWS_AT_ONCE):
-            outcome = await self._by_rows.write(tx, batch.rows[start : start + _ROWS_AT_ONCE])
+            rows = await asyncio.to_thread(self._by_rows.read, batch.rows[start : start + _ROWS_AT_ONCE])
+            outcome = await self._by_rows.write(tx, rows)
             imported += outcome.imported
             errors += outcome.errors
         return Outcome(batch.count, imported, errors)

@@ -1,34 +1,84 @@
-"""What a file of scalar values speaks of, read by columns: the whole file, before its first row goes in."""
+"""What a file of scalar values speaks of, before its first row goes in: of all its columns, only those that tell."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any, BinaryIO
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ptolemy.formats.columns import ColumnsBlock, read_csv_columns
 from ptolemy.formats.detection import Format
-from ptolemy.imports.columns.from_json import read_json_columns
+from ptolemy.formats.json_array import JsonBlock, read_blocks
+from ptolemy.formats.ndjson import LinesBlock, read_line_blocks
+from ptolemy.formats.parquet import ParquetReader
+from ptolemy.formats.rows import UNLIMITED
+from ptolemy.imports.columns.from_json import block_of_elements, block_of_lines
 from ptolemy.imports.preflight import Spoken
 from ptolemy.kernel.json import decode_exact
 from ptolemy.resources.time_series_values import TimeSeriesValues
 
 _FIELD = "field."
+_Found = dict[str, set[str]]
 
 
-def spoken_values(source: BinaryIO, format: Format) -> tuple[Sequence[str], Spoken]:
-    """The columns of a CSV file, and the series of the rows that carry an `id`, each with the keys of its fields."""
-    columns, blocks = ([], read_json_columns(source)) if format == "json" else read_csv_columns(source)
-    found: dict[str, set[str]] = defaultdict(set)
-    for block in blocks if "id" in columns or format == "json" else ():
-        _hear(block, found)
+def spoken_values(
+    source: BinaryIO, file_format: Format, *, limit_bytes: int = UNLIMITED
+) -> tuple[Sequence[str] | None, Spoken]:
+    """The declared columns, and the series of the rows that carry an `id`, each with the keys of its fields."""
+    found: _Found = defaultdict(set)
+    columns: Sequence[str] | None = None
+    if file_format in ("json", "ndjson"):
+        for block in read_blocks(source) if file_format == "json" else read_line_blocks(source):
+            _hear_json(block, found)
+    else:
+        columns, blocks = _telling(source, file_format, limit_bytes)
+        for each in blocks if "id" in columns else ():
+            _hear(each, found)
     return columns, {TimeSeriesValues.type_id: found}
 
 
-def _hear(block: ColumnsBlock, found: dict[str, set[str]]) -> None:
+def _telling(source: BinaryIO, file_format: Format, limit_bytes: int) -> tuple[Sequence[str], Iterator[ColumnsBlock]]:
+    if file_format == "csv":
+        return read_csv_columns(source, only=_tells)
+    reader = ParquetReader(source, limit_bytes=limit_bytes)
+    return reader.columns, reader.blocks(only=_tells)
+
+
+def _tells(column: str) -> bool:
+    return column in ("id", "type_id") or column.startswith(_FIELD)
+
+
+class _Row(msgspec.Struct, gc=False):
+    id: str | None = None
+    type_id: str | None = None
+    field_values: dict[str, Any] | None = None
+
+
+_ARRAY = msgspec.json.Decoder(list[_Row], float_hook=Decimal)
+_LINES = msgspec.json.Decoder(_Row, float_hook=Decimal)
+
+
+def _hear_json(block: JsonBlock | LinesBlock, found: _Found) -> None:
+    try:
+        lines = isinstance(block, LinesBlock)
+        rows = _LINES.decode_lines(block.content) if lines else _ARRAY.decode(block.content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Some row is not what a row should be: the others are heard all the same.
+        _hear(block_of_lines(block) if isinstance(block, LinesBlock) else block_of_elements(block), found)
+        return
+    for row in rows:
+        if row.id and row.type_id is not None:
+            keys = found[row.type_id]
+            if row.field_values:
+                keys.update(row.field_values)
+
+
+def _hear(block: ColumnsBlock, found: _Found) -> None:
     ids, series = block.columns.get("id"), block.columns.get("type_id")
     if ids is None or series is None or ids.null_count == len(ids):
         return
@@ -41,7 +91,7 @@ def _hear(block: ColumnsBlock, found: dict[str, set[str]]) -> None:
 
 
 def _hear_fields(
-    name: str, series: pa.Array[Any], cells: pa.Array[Any], recorded: pa.Array[Any], found: dict[str, set[str]]
+    name: str, series: pa.Array[Any], cells: pa.Array[Any], recorded: pa.Array[Any], found: _Found
 ) -> None:
     if name.startswith(_FIELD):
         for identifier in series.filter(recorded).unique().to_pylist():
