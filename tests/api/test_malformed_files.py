@@ -109,7 +109,7 @@ UNREADABLE = [
     BadFile("UTF-16", "instrument,value".encode("utf-16")),
     BadFile("zstd", b"\x28\xb5\x2f\xfd\x00"),
     BadFile("XML", b"<?xml version='1.0'?><rows/>"),
-    BadFile("array", b'{"instrument": "free"}'),
+    BadFile("object a line", b'{\n"instrument": "free"}'),
     BadFile("gzip", gzip.compress(_line(), mtime=0)[:-12]),
     BadFile("gzip", gzip.compress(_line() * 1000, mtime=0)[:40] + b"\xff" * 40),
     BadFile("gzip", b"\x1f\x8b"),

@@ -24,7 +24,7 @@ from ptolemy.kernel.problems import Invalid, Problem
 
 B = TypeVar("B")
 
-_AT_ONCE = 2000
+_AT_ONCE = 500
 _TREE = 1_000_000
 
 

@@ -1,0 +1,66 @@
+"""Exactly the guilty rows are named, and every one of them can be downloaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.product import Workspace, answered
+
+
+def instruments(count: int, bad: dict[int, str]) -> bytes:
+    rows = (bad.get(n, f"i{n},Name,equity") for n in range(1, count + 1))
+    return ("identifier,name,type_id\n" + "\n".join(rows) + "\n").encode()
+
+
+@pytest.mark.parametrize("on_error", ["abort", "continue"])
+def test_two_rows_that_break_a_unique_rule_do_not_make_ten_thousand_guilty(workspace: Workspace, on_error: str) -> None:
+    workspace.equity()
+    bad = {17: "i3,Name,equity", 9_999: "i9000,Name,equity"}
+    job = workspace.import_file("instruments", instruments(10_000, bad), on_error)
+    assert [(e["row"], e["line"], e["field"], e["code"]) for e in job["errors"]] == [
+        (17, 18, "identifier", "conflict"),
+        (9_999, 10_000, "identifier", "conflict"),
+    ]
+    assert (job["rows_failed"], job["rows_imported"]) == (2, 9_998 if on_error == "continue" else 0)
+
+
+def test_ten_bad_rows_of_a_thousand_are_ten_errors_with_row_field_and_code(workspace: Workspace) -> None:
+    workspace.equity()
+    bad = {n: f"i{n},,equity" if n % 200 else f"i{n},Name,bond" for n in range(100, 1_001, 100)}
+    job = workspace.import_file("instruments", instruments(1_000, bad), "continue")
+    named = [("name", "required") if n % 200 else ("type_id", "unknown_reference") for n in bad]
+    assert [(e["row"], e["field"], e["code"]) for e in job["errors"]] == [
+        (row, *each) for row, each in zip(bad, named, strict=True)
+    ]
+    summary: list[dict[str, Any]] = job["error_summary"]
+    assert {(e["code"], e["field"], e["count"], e["first_rows"][0]) for e in summary} == {
+        ("required", "name", 5, 100),
+        ("unknown_reference", "type_id", 5, 200),
+    }
+
+
+def test_every_one_of_a_hundred_thousand_bad_rows_can_be_downloaded(workspace: Workspace) -> None:
+    workspace.equity()
+    content = "instrument,type_id,timestamp,value\n" + "x,close,2026-01-01,bad\n" * 100_000
+    job = workspace.import_file("time_series_values", content.encode(), "continue")
+    assert (job["status"], job["rows_failed"], len(job["errors"])) == ("completed", 100_000, 100)
+    answer = workspace.robot.get(f"/imports/{job['id']}/errors", headers={"accept": "text/csv"})
+    lines = answer.text.splitlines()
+    assert lines[0] == "row,line,field,code,message"
+    assert len(lines) == 1 + sum(entry["count"] for entry in job["error_summary"]) == 200_001
+    assert {int(line.partition(",")[0]) for line in lines[1:]} == set(range(1, 100_001))
+
+
+def test_the_same_file_twice_at_once_gets_a_warning(workspace: Workspace) -> None:
+    workspace.equity()
+    content = instruments(20_000, {})
+    data = {"resource_type": "instruments", "on_error": "continue"}
+    first, second = (
+        answered(workspace.robot.post("/imports", files={"file": content}, data=data), 202) for _ in range(2)
+    )
+    assert "warnings" not in first
+    assert first["id"] in second["warnings"][0]
+    ended = [workspace.finished("imports", job) for job in (first, second)]
+    assert sum(job["rows_imported"] for job in ended) == 20_000
