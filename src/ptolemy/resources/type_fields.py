@@ -33,6 +33,7 @@ class TypeFields(Resource):
     lifecycle = Lifecycle(archive=True, hard_delete=True)
     write_role = "editor"
     is_schema = True
+    one_writer = True
 
     type_id: ClassVar[Reference]
     field_key = FieldKey(required=True, searched=True)
