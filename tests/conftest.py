@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
 import pytest
 
 from ptolemy.database.embedded import EmbeddedServer
+from ptolemy.database.pool import Database
+from ptolemy.kernel.actors import SYSTEM, Caller
+from ptolemy.plans import items
 from tests import house
 from tests.exactness import judge_answers
 from tests.product import Workspace, answered
@@ -121,3 +124,19 @@ def events(product_database_url: str, workspace: Workspace) -> Callable[..., lis
         return [row for row in house.finished(read()) if all(str(row[name]) == value for name, value in wanted.items())]
 
     return found
+
+
+@pytest.fixture
+def counted_items(workspace: Workspace, product_database_url: str) -> Callable[[], dict[str, int]]:
+    """What counts toward the plan's quota now, by kind."""
+    workspace_id = UUID(answered(workspace.admin.get("/"), 200)["id"])
+
+    async def read() -> dict[str, int]:
+        database = await Database.open(product_database_url, app_connections=1, owner_connections=1)
+        try:
+            async with database.transaction(Caller(workspace_id, SYSTEM)) as tx:
+                return await items.usage(tx)
+        finally:
+            await database.close()
+
+    return lambda: {kind: number for kind, number in house.finished(read()).items() if number}
