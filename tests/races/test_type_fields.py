@@ -33,9 +33,7 @@ def instrument(type_id: str, number: int, **values: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("number", ROUNDS)
-def test_a_field_that_is_deleted_leaves_no_values_behind(
-    shop: Stock, clients: list[httpx.Client], number: int
-) -> None:
+def test_a_field_that_is_deleted_leaves_no_values_behind(shop: Stock, clients: list[httpx.Client], number: int) -> None:
     type_id, body = fresh_field(shop, number)
     path = f"/instrument-type-fields/{shop.workspace.create('instrument-type-fields', **body)['id']}"
 

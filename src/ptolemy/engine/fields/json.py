@@ -50,7 +50,8 @@ class Json(Field[dict[str, Any]]):
 
     def same(self, one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
         # To Python true, 1 and 1.0 are equal; they are three things to say.
-        return _told(one) == _told(other)
+        same: bool = _told(one) == _told(other)
+        return same
 
 
 def _told(value: Any) -> Any:
@@ -62,7 +63,7 @@ def _told(value: Any) -> Any:
     if isinstance(value, bool):
         return "boolean", value
     if isinstance(value, int | Decimal):
-        return "number", write_decimal(Decimal(value or abs(value)))
+        return "number", write_decimal(Decimal(value if value else abs(value)))
     return value
 
 
