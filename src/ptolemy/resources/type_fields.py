@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ptolemy.database.transaction import Transaction
-from ptolemy.engine.fields import Boolean, Choice, FieldKey, Integer, Reference, Text
+from ptolemy.engine.fields import AnyValue, Boolean, Choice, FieldKey, Integer, Reference, Text
 from ptolemy.engine.fields.type_values import KINDS, canonical
 from ptolemy.engine.resource import Lifecycle, Resource, Unique
 from ptolemy.engine.usage import records_lacking, records_with
 from ptolemy.engine.write import Write
-from ptolemy.kernel.decimals import parse_decimal, write_decimal
 from ptolemy.resources.types import InstrumentTypes, MarketTypes, Series
-
-
-class DefaultValue(Text):
-    """A value of the field, sent as text or as JSON writes it, and kept as text."""
-
-    sent = {"type": ["string", "number", "boolean"]}
-
-    def accept(self, value: Any) -> str:
-        if isinstance(value, bool):
-            return str(value).lower()
-        return super().accept(write_decimal(parse_decimal(value)) if isinstance(value, int | Decimal) else value)
 
 
 class TypeFields(Resource):
@@ -41,7 +28,7 @@ class TypeFields(Resource):
     data_type = Choice(*KINDS, required=True)
     is_required = Boolean(required=True, default=False)
     has_default = Boolean(required=True, default=False)
-    default_value = DefaultValue(max_length=10_000)
+    default_value = AnyValue()
     allow_null = Boolean(required=True, default=True)
     display_order = Integer(required=True, default=0)
 
