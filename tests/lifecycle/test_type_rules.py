@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.lifecycle.stock import KEYS, Stock
@@ -137,6 +138,30 @@ def test_the_values_of_an_archived_field_stay(shop: Stock) -> None:
     assert changed["extra_fields_snapshot"] == {"sector": "Materials"}
     response = shop.workspace.robot.patch("/instruments/bhp.ax", json={"field_values": {"sector": "Energy"}})
     assert refused_fields(response) == {"field_values.sector": "unknown_field"}
+
+
+@pytest.mark.parametrize("comes", ["new", "back"])
+def test_an_archived_field_s_key_keeps_its_data_type_while_records_hold_values(shop: Stock, comes: str) -> None:
+    admin, fields = shop.workspace.admin, "/instrument-type-fields"
+    old = {"type_id": "equity", "field_key": "size", "data_type": "text"}
+    text = f"{fields}/{answered(admin.post(fields, json=old), 201)['id']}"
+    answered(admin.delete(text), 204)
+    new = {**old, "data_type": "number"}
+    number = f"{fields}/{answered(admin.post(fields, json=new), 201)['id']}"
+    if comes == "new":
+        answered(admin.delete(number), 204)
+        answered(admin.post(f"{text}/restore"), 200)
+    answered(admin.patch("/instruments/bhp.ax", json={"field_values": {"size": "12"}}), 200)
+    answered(admin.delete(text if comes == "new" else number), 204)
+
+    def ask() -> httpx.Response:
+        return admin.post(fields, json=new) if comes == "new" else admin.post(f"{text}/restore")
+
+    problem(ask(), 409, "field_in_use")
+    # The record is not shut out by a kind that its value isn't of.
+    answered(admin.patch("/instruments/bhp.ax", json={"name": "Still here"}), 200)
+    answered(admin.patch("/instruments/bhp.ax", json={"field_values": {"size": None}}), 200)
+    assert ask().status_code in (200, 201)
 
 
 def test_a_composite_value_needs_all_required_items_at_once(shop: Stock) -> None:

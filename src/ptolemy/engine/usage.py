@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ptolemy.database.sql import Sql
-from ptolemy.database.transaction import Row, Transaction
+from ptolemy.database.transaction import Transaction
 from ptolemy.engine.fields import TypeValues
 from ptolemy.engine.resource import Resource
 
 
-async def records_with(tx: Transaction, definitions: Resource, definition: Row) -> dict[str, int]:
+async def records_with(tx: Transaction, definitions: Resource, definition: Mapping[str, Any]) -> dict[str, int]:
     """How many records, archived ones too, hold a value of the field, by kind."""
     counts = {}
     for user, values in users(definitions):

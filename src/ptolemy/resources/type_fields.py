@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
+from uuid import UUID
 
+from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.fields import AnyValue, Boolean, Choice, FieldKey, Integer, Reference, Text
 from ptolemy.engine.fields.type_values import KINDS, canonical
@@ -61,11 +63,29 @@ class TypeFields(Resource):
         if old is not None and moved and (users := await records_with(tx, self, old)):
             counts = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in users.items())
             write.refuse("field_in_use", f"{moved[0]} can't change while records hold values: {counts}", field=moved[0])
+        await self._agree_with_archived(tx, write)
         demanding = write.get(self.is_required) and not write.get(self.has_default)
         demanded = old is not None and write.verb == "updated" and old["is_required"] and not old["has_default"]
         if demanding and not demanded and await records_lacking(tx, self, write.new):
             detail = "records of this type have no value for it: give it a default, or make it optional"
             write.refuse("required_without_default", detail, field="is_required")
+
+    async def _agree_with_archived(self, tx: Transaction, write: Write) -> None:
+        """A field that comes back, or a new one of its key, finds values that were written by another definition."""
+        if write.verb == "updated" or write.recorded or not isinstance(write.new["type_id"], UUID):
+            return
+        statement = Sql.of(
+            f"select data_type from {self.table}"
+            " where workspace_id = ? and type_id = ? and field_key = ? and data_type <> ? and archived_at is not null"
+            " limit 1",
+            tx.workspace_id,
+            write.new["type_id"],
+            write.new["field_key"],
+            write.new["data_type"],
+        )
+        if (before := await tx.value(statement)) and await records_with(tx, self, write.new):
+            detail = f"records hold values of an archived field of this key, as {before}: clear them first"
+            write.refuse("field_in_use", detail, field="data_type")
 
 
 class InstrumentTypeFields(TypeFields):

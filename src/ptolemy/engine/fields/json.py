@@ -63,7 +63,7 @@ def _told(value: Any) -> Any:
     if isinstance(value, bool):
         return "boolean", value
     if isinstance(value, int | Decimal):
-        return "number", write_decimal(Decimal(value if value else abs(value)))
+        return "number", write_decimal(abs(number) if (number := Decimal(value)) == 0 else number)
     return value
 
 
