@@ -77,6 +77,18 @@ def test_existing_records_get_the_default_with_their_next_write(shop: Stock) -> 
     assert changed["extra_fields_snapshot"]["country"] == "AU"
 
 
+def test_a_default_doesn_t_come_back_where_it_was_cleared(shop: Stock) -> None:
+    body = {"field_key": "country", "data_type": "text", "has_default": True, "default_value": "AU"}
+    shop.workspace.create("instrument-type-fields", type_id="equity", **body)
+    path = "/instruments/bhp.ax"
+    cleared = answered(shop.workspace.robot.patch(path, json={"field_values": {"country": None}}), 200)
+    assert cleared["extra_fields_snapshot"]["country"] is None
+    changed = answered(shop.workspace.robot.patch(path, json={"name": "BHP Group"}), 200)
+    assert changed["extra_fields_snapshot"]["country"] is None
+    shop.archive("instruments", "bhp.ax")
+    assert answered(shop.workspace.robot.post(f"{path}/restore"), 200)["extra_fields_snapshot"]["country"] is None
+
+
 @pytest.mark.parametrize(
     ("collection", "key", "change"),
     [
