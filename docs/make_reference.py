@@ -34,16 +34,16 @@ READ_ONLY: Sequence[Resource] = (CompositeTimeSeriesValueItems(), Events())
 
 KINDS: Mapping[str, str] = {
     "Actor": "`{type, id, name}`: a human, a robot or the system",
+    "AnyValue": "a value of any kind, sent as text or as JSON writes it, and kept as text",
     "Boolean": "`true` or `false`",
     "Choice": "one of a few words",
     "Currency": "a currency code of three capital letters, ISO 4217, by its form",
     "Date": "a day: `2026-04-15`",
-    "DefaultValue": "a value of the field, sent as text or as JSON writes it, and kept as text",
     "FieldKey": "up to 63 letters, digits, `_` and `-`, beginning with a letter or `_`",
     "Identifier": "your own name of the record: see [identifiers](../concepts/identifiers.md)",
     "Integer": "a whole number that every JSON reader keeps exact, up to 2^53 - 1",
     "ItemId": "UUIDv5, RFC 9562, of the value's id and the field key",
-    "ItemValue": "a value as text; `lt` and the like compare numbers where a number is asked for",
+    "ItemValue": "a value of any kind, kept as text; `lt` and the like compare numbers where a number is asked for",
     "Items": "a list of `{field_key, value}`, defined by the fields of the series",
     "Json": "a JSON object of your own, at most 1 MB and 50 levels",
     "Mic": "a market identifier code of four capital letters and digits, ISO 10383, by its form",

@@ -16,6 +16,8 @@ from urllib.parse import unquote
 import httpx
 import jsonschema_rs
 
+from tests.product import PATIENCE_SECONDS
+
 PROBLEM = "application/problem+json"
 JSON = ("application/json", PROBLEM)
 OPENAPI = "/v1/openapi.json"
@@ -97,7 +99,10 @@ class Judge:
                 return document, operation
         origin = str(request.url.copy_with(raw_path=b"/"))
         if origin not in self._documents:
-            answer = self._send(client, httpx.Request("GET", request.url.copy_with(raw_path=OPENAPI.encode())))
+            # Made when it is first asked for, which takes its time on a busy machine.
+            patient = {"timeout": httpx.Timeout(PATIENCE_SECONDS).as_dict()}
+            asking = httpx.Request("GET", request.url.copy_with(raw_path=OPENAPI.encode()), extensions=patient)
+            answer = self._send(client, asking)
             self._documents[origin] = Document(answer.raise_for_status().content)
             return self._operation(client, request, path)
         return None

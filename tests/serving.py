@@ -18,6 +18,7 @@ from ptolemy.accounts.passwords import Passwords
 from ptolemy.accounts.people import create_person
 from ptolemy.app import Configuration, create_app, open_product
 from ptolemy.database.pool import Database
+from tests.product import PATIENCE_SECONDS
 
 PASSWORD = "a password for tests"
 
@@ -65,6 +66,7 @@ def signed_in(url: str, database_url: str) -> str:
     """The access token of a new person."""
     email = f"{uuid4().hex}@example.com"
     asyncio.run(add_person(database_url, email))
-    answer = httpx.post(f"{url}/v1/auth/login", json={"email": email, "password": PASSWORD})
+    login = {"email": email, "password": PASSWORD}
+    answer = httpx.post(f"{url}/v1/auth/login", json=login, timeout=PATIENCE_SECONDS)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["access_token"])

@@ -55,6 +55,30 @@ def test_a_suspension_may_span_all_of_time(workspace: Workspace) -> None:
     assert (changed["suspended_from"], changed["suspended_until"]) == (FIRST, LAST)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [({"a": True}, {"a": 1}), ({"a": 0}, {"a": False}), ({"a": [1]}, {"a": [1.0]}), ({}, None)],
+)
+def test_true_in_extras_becomes_one_when_it_is_changed_so(
+    workspace: Workspace, events: Callable[..., list[Any]], before: Any, after: Any
+) -> None:
+    workspace.equity()
+    made = workspace.create("instruments", identifier="a", name="A", type_id="equity", extras=before)
+    changed = answered(workspace.robot.patch("/instruments/a", json={"extras": after}), 200)
+    assert repr(changed["extras"]) == repr(after)
+    [event] = events(resource_id=made["id"], event_type="instrument.updated")
+    assert repr(event["changes"]["extras"]["to"]) == repr(after)
+
+
+@pytest.mark.parametrize("number", ["1E5", "100000", "-0.0", "1.50e1", "1e-7"])
+def test_extras_with_the_same_number_change_nothing(workspace: Workspace, number: str) -> None:
+    workspace.equity()
+    workspace.create("instruments", identifier="a", name="A", type_id="equity")
+    body = {"content": f'{{"extras": {{"a": {number}}}}}', "headers": {"Content-Type": "application/json"}}
+    changed = answered(workspace.robot.patch("/instruments/a", **body), 200)  # type: ignore[arg-type] # two of its names
+    assert answered(workspace.robot.patch("/instruments/a", **body), 200) == changed  # type: ignore[arg-type] # the same
+
+
 def test_a_record_that_is_archived_and_restored_meanwhile_is_never_unknown(workspace: Workspace) -> None:
     workspace.equity()
     workspace.create("instruments", identifier="race", name="R", type_id="equity")

@@ -36,6 +36,15 @@ def test_a_key_of_different_data_types_compares_as_text_with_a_warning(shop: Sho
     assert shop.found(condition("field.rating", "like", "a")) == ["good"]
 
 
+def test_a_number_still_finds_records_when_another_type_calls_its_key_text(shop: Shop) -> None:
+    shop.add("nine", rating=9)
+    shop.add("good", "bond", rating="true")
+    assert shop.found(condition("field.rating", "eq", 9)) == ["nine"]
+    assert shop.found(condition("field.rating", "in", [9, True])) == ["nine", "good"]
+    refused = shop.ask(filter=condition("field.rating", "eq", {}))
+    assert refused_fields(refused) == {"filter.value": "invalid_text"}
+
+
 def test_without_the_other_type_s_field_the_key_is_a_number_again(shop: Shop) -> None:
     shop.add("nine", rating=9)
     shop.add("ten", rating="10")

@@ -213,6 +213,13 @@ def test_a_reference_that_names_nothing_matches_nothing_with_a_warning(shop: Sho
     ):
         page = answered(shop.ask(**body), 200)
         assert page["data"] == []
-        assert "nope" in page["warnings"][0]
+        assert page["warnings"] == ["no instrument type 'nope': nothing refers to it"]
     assert len(shop.found(condition("type_id", "ne", "nope"))) == len(EQUITIES)
     assert len(shop.found(condition("type_id", "in", ["nope", "equity"]))) == len(EQUITIES)
+
+
+@pytest.mark.parametrize("missing", ["field", "op", "value"])
+def test_a_condition_says_which_of_its_parts_is_missing(shop: Shop, missing: str) -> None:
+    whole = condition("name", "eq", "BHP")
+    refused = shop.ask(filter={part: said for part, said in whole.items() if part != missing})
+    assert refused_fields(refused) == {f"filter.{missing}": "required"}

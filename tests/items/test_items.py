@@ -10,6 +10,7 @@ import pytest
 from tests.product import Workspace, answered, problem
 
 PATH = "/composite-time-series-value-items"
+JSON = "application/json"
 Body = dict[str, Any]
 
 
@@ -73,6 +74,20 @@ def test_items_are_filtered_by_key_and_by_number(workspace: Workspace, bars: lis
     page = answered(workspace.robot.post(f"{PATH}/filter", json={"filter": condition}), 200)
     assert [item["value"] for item in page["data"]] == ["10.50", "11.50"]
     assert answered(workspace.robot.post(f"{PATH}/count", json={"filter": condition}), 200) == {"count": 2}
+
+
+def test_an_item_is_found_by_any_value_that_a_write_takes(workspace: Workspace, bars: list[Body]) -> None:
+    long = "x" * 5000
+    for key, data_type in (("volume", "number"), ("final", "boolean"), ("note", "text")):
+        workspace.create("time-series-type-fields", type_id="bar", field_key=key, data_type=data_type)
+    items = [{"field_key": "final", "value": True}, {"field_key": "note", "value": long}]
+    body = {"content": '{"items": [{"field_key": "volume", "value": 1E5}]}', "headers": {"Content-Type": JSON}}
+    answered(workspace.robot.patch(f"/composite-time-series-values/{bars[0]['id']}", json={"items": items}), 200)
+    answered(workspace.robot.patch(f"/composite-time-series-values/{bars[0]['id']}", **body), 200)  # type: ignore[arg-type] # two of its names
+    for value in ("1E5", "true", f'"{long}"'):
+        asked = f'{{"filter": {{"field": "value", "op": "eq", "value": {value}}}}}'
+        answer = workspace.robot.post(f"{PATH}/count", content=asked, headers={"Content-Type": JSON})
+        assert answered(answer, 200) == {"count": 1}
 
 
 def test_items_go_where_their_value_goes(workspace: Workspace, bars: list[Body]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.lifecycle.stock import KEYS, Stock
@@ -76,6 +77,18 @@ def test_existing_records_get_the_default_with_their_next_write(shop: Stock) -> 
     assert changed["extra_fields_snapshot"]["country"] == "AU"
 
 
+def test_a_default_doesn_t_come_back_where_it_was_cleared(shop: Stock) -> None:
+    body = {"field_key": "country", "data_type": "text", "has_default": True, "default_value": "AU"}
+    shop.workspace.create("instrument-type-fields", type_id="equity", **body)
+    path = "/instruments/bhp.ax"
+    cleared = answered(shop.workspace.robot.patch(path, json={"field_values": {"country": None}}), 200)
+    assert cleared["extra_fields_snapshot"]["country"] is None
+    changed = answered(shop.workspace.robot.patch(path, json={"name": "BHP Group"}), 200)
+    assert changed["extra_fields_snapshot"]["country"] is None
+    shop.archive("instruments", "bhp.ax")
+    assert answered(shop.workspace.robot.post(f"{path}/restore"), 200)["extra_fields_snapshot"]["country"] is None
+
+
 @pytest.mark.parametrize(
     ("collection", "key", "change"),
     [
@@ -94,13 +107,6 @@ def test_a_field_keeps_its_meaning_while_archived_records_hold_values(shop: Stoc
     shop.archive("instruments", "bhp.ax")
     path = field(shop, "instrument-type-fields", "sector")
     problem(shop.workspace.admin.patch(path, json={"data_type": "number"}), 409, "field_in_use")
-
-
-def test_a_key_that_records_hold_values_of_keeps_its_data_type_in_a_new_field(shop: Stock) -> None:
-    answered(shop.workspace.admin.delete(field(shop, "instrument-type-fields", "sector")), 204)
-    body = {"type_id": "equity", "field_key": "sector", "data_type": "number"}
-    problem(shop.workspace.admin.post("/instrument-type-fields", json=body), 409, "field_in_use")
-    shop.workspace.create("instrument-type-fields", **{**body, "data_type": "text"})
 
 
 def test_an_unused_field_may_change_its_data_type(shop: Stock) -> None:
@@ -144,6 +150,30 @@ def test_the_values_of_an_archived_field_stay(shop: Stock) -> None:
     assert changed["extra_fields_snapshot"] == {"sector": "Materials"}
     response = shop.workspace.robot.patch("/instruments/bhp.ax", json={"field_values": {"sector": "Energy"}})
     assert refused_fields(response) == {"field_values.sector": "unknown_field"}
+
+
+@pytest.mark.parametrize("comes", ["new", "back"])
+def test_an_archived_field_s_key_keeps_its_data_type_while_records_hold_values(shop: Stock, comes: str) -> None:
+    admin, fields = shop.workspace.admin, "/instrument-type-fields"
+    old = {"type_id": "equity", "field_key": "size", "data_type": "text"}
+    text = f"{fields}/{answered(admin.post(fields, json=old), 201)['id']}"
+    answered(admin.delete(text), 204)
+    new = {**old, "data_type": "number"}
+    number = f"{fields}/{answered(admin.post(fields, json=new), 201)['id']}"
+    if comes == "new":
+        answered(admin.delete(number), 204)
+        answered(admin.post(f"{text}/restore"), 200)
+    answered(admin.patch("/instruments/bhp.ax", json={"field_values": {"size": "12"}}), 200)
+    answered(admin.delete(text if comes == "new" else number), 204)
+
+    def ask() -> httpx.Response:
+        return admin.post(fields, json=new) if comes == "new" else admin.post(f"{text}/restore")
+
+    problem(ask(), 409, "field_in_use")
+    # The record is not shut out by a kind that its value isn't of.
+    answered(admin.patch("/instruments/bhp.ax", json={"name": "Still here"}), 200)
+    answered(admin.patch("/instruments/bhp.ax", json={"field_values": {"size": None}}), 200)
+    assert ask().status_code in (200, 201)
 
 
 def test_a_composite_value_needs_all_required_items_at_once(shop: Stock) -> None:

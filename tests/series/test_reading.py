@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import httpx
 import pyarrow as pa
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from ptolemy.api.accepted import ARROW, CSV, JSON, preferred
 from ptolemy.formats.csv import unguard
+from tests import house
 from tests.product import Workspace, answered, problem, refused_fields
 from tests.series.desk import COMPOSITE, KEYS, SCALAR, bar, close, equip, written
 
@@ -181,13 +183,23 @@ def test_numbers_may_be_floats_or_text(desk: Workspace, numbers: str, kind: pa.D
     assert (found.type, found.to_pylist()) == (kind, [value])
 
 
-def test_values_from_before_their_field_had_its_kind_are_text(desk: Workspace) -> None:
+def test_values_from_before_their_field_had_its_kind_are_text(desk: Workspace, product_database_url: str) -> None:
+    """The product refuses such a change; a database may hold one from before it did."""
     written(desk, SCALAR, close("2026-01-01", 1, series="noted", field_values={"note": "x"}))
     fields = answered(desk.robot.get("/time-series-type-fields"), 200)["data"]
     [text] = [field["id"] for field in fields if field["field_key"] == "note"]
     answered(desk.admin.delete(f"/time-series-type-fields/{text}"), 204)
     assert "field.note" not in columns(desk, type_id="noted")
-    desk.create("time-series-type-fields", type_id="noted", field_key="note", data_type="number")
+    answered(desk.admin.post(f"/time-series-type-fields/{text}/restore"), 200)
+
+    async def make_it_a_number() -> None:
+        driver = await asyncpg.connect(product_database_url)
+        try:
+            await driver.execute("update time_series_type_fields set data_type = 'number' where id = $1", text)
+        finally:
+            await driver.close()
+
+    house.finished(make_it_a_number())
     written(desk, SCALAR, close("2026-01-02", 1, series="noted", field_values={"note": 2}))
     assert columns(desk, type_id="noted")["field.note"] == ["x", "2"]
     note = table(desk, type_id="noted").column("field.note")

@@ -75,7 +75,7 @@ class Resource:
     immutable: ClassVar[bool] = False
     """Its records never change, so they have no `updated_at`."""
     one_writer: ClassVar[bool] = False
-    """Its records form a whole that rules speak of, a tree: one transaction at a time may change it."""
+    """Its records form a whole that rules speak of, a tree or a type: one transaction at a time may change it."""
     listed_by: ClassVar[tuple[str, ...]] = ()
     """Fields besides the references that a list takes as parameters."""
     named_by: ClassVar[str | None] = None

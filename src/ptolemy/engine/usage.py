@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ptolemy.database.sql import Sql
-from ptolemy.database.transaction import Row, Transaction
+from ptolemy.database.transaction import Transaction
 from ptolemy.engine.fields import TypeValues
 from ptolemy.engine.resource import Resource
 
 
-async def records_with(tx: Transaction, definitions: Resource, definition: Row) -> dict[str, int]:
+async def records_with(tx: Transaction, definitions: Resource, definition: Mapping[str, Any]) -> dict[str, int]:
     """How many records, archived ones too, hold a value of the field, by kind."""
     counts = {}
     for user, values in users(definitions):
+        await _hold_still(tx, values, definition)
         statement = Sql.of(
             f"select count(*) from {user.table}"
             f" where workspace_id = ? and {values.type.name} = ? and jsonb_exists({values.name}, ?)",
@@ -30,6 +31,7 @@ async def records_with(tx: Transaction, definitions: Resource, definition: Row) 
 async def records_lacking(tx: Transaction, definitions: Resource, definition: Mapping[str, Any]) -> bool:
     """Whether a record of the type, archived or not, has no value of the field."""
     for user, values in users(definitions):
+        await _hold_still(tx, values, definition)
         statement = Sql.of(
             f"select exists (select from {user.table}"
             f" where workspace_id = ? and {values.type.name} = ? and not jsonb_exists({values.name}, ?))",
@@ -40,6 +42,20 @@ async def records_lacking(tx: Transaction, definitions: Resource, definition: Ma
         if await tx.value(statement):
             return True
     return False
+
+
+async def _hold_still(tx: Transaction, values: TypeValues, definition: Mapping[str, Any]) -> None:
+    """Waits for records of the type that are being written, and keeps others away until the transaction ends.
+
+    Who writes one holds its type `for key share` before reading the definitions; what this one finds stays true.
+    """
+    await tx.run(
+        Sql.of(
+            f"select id from {values.type.target.table} where workspace_id = ? and id = ? for update",
+            tx.workspace_id,
+            definition["type_id"],
+        )
+    )
 
 
 def users(definitions: Resource) -> list[tuple[Resource, TypeValues]]:

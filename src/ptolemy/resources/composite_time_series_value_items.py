@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from ptolemy.database.sql import Sql, numbered
 from ptolemy.database.transaction import Row, Transaction
-from ptolemy.engine.fields import Computed, FieldKey, Reference, Text
+from ptolemy.engine.fields import AnyValue, Computed, FieldKey, Reference
 from ptolemy.engine.resource import Lifecycle, Resource
 from ptolemy.kernel.decimals import parse_decimal
 from ptolemy.kernel.identifiers import as_uuid
@@ -34,13 +34,10 @@ class ItemId(Computed[UUID]):
         return str(uuid5(UUID(value_id), field_key))
 
 
-class ItemValue(Text):
+class ItemValue(AnyValue):
     """The value of an item as text; greater and less compare numbers where a number is asked for."""
 
     special_operators = frozenset(_SIGNS)
-
-    def accept(self, value: Any) -> str:
-        return super().accept(str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value)
 
     def accept_special(self, op: str, value: Any) -> Any:
         try:

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
-from typing import Any, ClassVar
+from typing import ClassVar
+from uuid import UUID
 
+from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
-from ptolemy.engine.fields import Boolean, Choice, FieldKey, Integer, Reference, Text
-from ptolemy.engine.fields.type_values import KINDS, canonical, definitions
+from ptolemy.engine.fields import AnyValue, Boolean, Choice, FieldKey, Integer, Reference, Text
+from ptolemy.engine.fields.type_values import KINDS, canonical
 from ptolemy.engine.resource import Lifecycle, Resource, Unique
 from ptolemy.engine.usage import records_lacking, records_with
 from ptolemy.engine.write import Write
-from ptolemy.kernel.decimals import parse_decimal, write_decimal
 from ptolemy.resources.types import InstrumentTypes, MarketTypes, Series
-
-
-class DefaultValue(Text):
-    """A value of the field, sent as text or as JSON writes it, and kept as text."""
-
-    sent = {"type": ["string", "number", "boolean"]}
-
-    def accept(self, value: Any) -> str:
-        if isinstance(value, bool):
-            return str(value).lower()
-        return super().accept(write_decimal(parse_decimal(value)) if isinstance(value, int | Decimal) else value)
 
 
 class TypeFields(Resource):
@@ -33,6 +22,7 @@ class TypeFields(Resource):
     lifecycle = Lifecycle(archive=True, hard_delete=True)
     write_role = "editor"
     is_schema = True
+    one_writer = True
 
     type_id: ClassVar[Reference]
     field_key = FieldKey(required=True, searched=True)
@@ -40,7 +30,7 @@ class TypeFields(Resource):
     data_type = Choice(*KINDS, required=True)
     is_required = Boolean(required=True, default=False)
     has_default = Boolean(required=True, default=False)
-    default_value = DefaultValue(max_length=10_000)
+    default_value = AnyValue()
     allow_null = Boolean(required=True, default=True)
     display_order = Integer(required=True, default=0)
 
@@ -73,20 +63,29 @@ class TypeFields(Resource):
         if old is not None and moved and (users := await records_with(tx, self, old)):
             counts = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in users.items())
             write.refuse("field_in_use", f"{moved[0]} can't change while records hold values: {counts}", field=moved[0])
-        if old is None and await self._means_something_else(tx, write):
-            detail = "records hold values of an archived field with this key and another data type: restore that one"
-            write.refuse("field_in_use", detail, field="data_type")
+        await self._agree_with_archived(tx, write)
         demanding = write.get(self.is_required) and not write.get(self.has_default)
         demanded = old is not None and write.verb == "updated" and old["is_required"] and not old["has_default"]
         if demanding and not demanded and await records_lacking(tx, self, write.new):
             detail = "records of this type have no value for it: give it a default, or make it optional"
             write.refuse("required_without_default", detail, field="is_required")
 
-    async def _means_something_else(self, tx: Transaction, write: Write) -> bool:
-        """Whether records hold values that an archived field of the same key has left, of another data type."""
-        type_id, key = write.new["type_id"], write.new["field_key"]
-        left = (await definitions(tx, type(self), {type_id}))[type_id].archived.get(key)
-        return bool(left and left["data_type"] != write.new["data_type"] and await records_with(tx, self, left))
+    async def _agree_with_archived(self, tx: Transaction, write: Write) -> None:
+        """A field that comes back, or a new one of its key, finds values that were written by another definition."""
+        if write.verb == "updated" or write.recorded or not isinstance(write.new["type_id"], UUID):
+            return
+        statement = Sql.of(
+            f"select data_type from {self.table}"
+            " where workspace_id = ? and type_id = ? and field_key = ? and data_type <> ? and archived_at is not null"
+            " limit 1",
+            tx.workspace_id,
+            write.new["type_id"],
+            write.new["field_key"],
+            write.new["data_type"],
+        )
+        if (before := await tx.value(statement)) and await records_with(tx, self, write.new):
+            detail = f"records hold values of an archived field of this key, as {before}: clear them first"
+            write.refuse("field_in_use", detail, field="data_type")
 
 
 class InstrumentTypeFields(TypeFields):

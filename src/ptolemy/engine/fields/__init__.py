@@ -1,5 +1,6 @@
 """The kinds of field a resource is made of; custom fields of types use the same kinds."""
 
+from ptolemy.engine.fields.any_value import AnyValue
 from ptolemy.engine.fields.boolean import Boolean
 from ptolemy.engine.fields.choice import Choice
 from ptolemy.engine.fields.computed import Computed
@@ -17,6 +18,7 @@ from ptolemy.engine.fields.timestamp import Timestamp
 from ptolemy.engine.fields.type_values import TypeValues
 
 __all__ = [
+    "AnyValue",
     "Boolean",
     "Choice",
     "Computed",

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ptolemy.engine.fields.field import Field
+from ptolemy.kernel.decimals import write_decimal
 from ptolemy.kernel.json import decode_exact, encode_canonical
 
 _MAX_BYTES = 1_000_000
@@ -46,6 +47,24 @@ class Json(Field[dict[str, Any]]):
 
     def show(self, stored: Any) -> msgspec.Raw:
         return msgspec.Raw(stored.encode())
+
+    def same(self, one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
+        # To Python true, 1 and 1.0 are equal; they are three things to say.
+        same: bool = _told(one) == _told(other)
+        return same
+
+
+def _told(value: Any) -> Any:
+    """What equals only what says the same; numbers as PostgreSQL writes them."""
+    if isinstance(value, dict):
+        return {key: _told(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_told(inner) for inner in value]
+    if isinstance(value, bool):
+        return "boolean", value
+    if isinstance(value, int | Decimal):
+        return "number", write_decimal(abs(number) if (number := Decimal(value)) == 0 else number)
+    return value
 
 
 def _check(value: Any, depth: int) -> None:

@@ -139,8 +139,8 @@ class TypeValues(Field[Values]):
 
     def _clear(self, write: Write, merged: Values, definition: Row) -> None:
         key, required, may_be_null = definition["field_key"], definition["is_required"], definition["allow_null"]
-        if may_be_null and required:
-            merged[key] = None
+        if may_be_null and (required or definition["has_default"]):
+            merged[key] = None  # a missing one would get the default with the next write
         elif not may_be_null and not write.recorded:
             code = "required" if required else "null_not_allowed"
             self._refuse(write, key, code, "is required by the type and can't be null" if required else "can't be null")

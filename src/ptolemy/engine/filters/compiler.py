@@ -18,6 +18,7 @@ from ptolemy.engine.filters.operators import compare, matches_null
 from ptolemy.engine.filters.subjects import Subject, Subjects, find_subjects
 from ptolemy.engine.resource import Resource
 from ptolemy.kernel.problems import FieldError, Invalid
+from ptolemy.kernel.quoting import seen
 
 MAX_IN = 1000
 
@@ -149,9 +150,13 @@ class _Fault(ValueError):
 
 
 def _leaf(subjects: Subjects, part: Condition, is_demanded: bool) -> _Leaf:
-    subject = subjects.find(part.field or "")
+    if part.field is None:
+        raise _Fault(".field", "required", "is required")
+    subject = subjects.find(part.field)
     if subject is None:
-        raise _Fault(".field", "unknown_field", subjects.missing(part.field or ""))
+        raise _Fault(".field", "unknown_field", subjects.missing(part.field))
+    if part.op is None:
+        raise _Fault(".op", "required", "is required")
     offered = subject.field.operators | subject.field.special_operators
     if part.op not in offered:
         raise _Fault(".op", "unknown_op", f"{part.op!r} is not one of {', '.join(sorted(offered))} for {subject.name}")
@@ -206,9 +211,7 @@ async def _resolved(tx: Transaction, leaves: Sequence[_Leaf]) -> tuple[_Known, l
     for target, keys in asked.items():
         found = await lookup.ids(tx, target, keys)
         known |= {(target, key): record for key, record in found.items()}
-        warnings += [
-            f"no {target.called} {key!r}: the condition matches nothing" for key in sorted(keys - found.keys())
-        ]
+        warnings += [f"no {target.called} {seen(key)}: nothing refers to it" for key in sorted(keys - found.keys())]
     return known, warnings
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
-from ptolemy.engine.fields import Field, FieldKey, Items, TypeValues
+from ptolemy.engine.fields import AnyValue, Field, FieldKey, Items, TypeValues
 from ptolemy.engine.fields.type_values import KINDS
 from ptolemy.engine.resource import Resource
 
@@ -50,7 +50,7 @@ class CustomField:
 
     @property
     def kind(self) -> Field[Any]:
-        return KINDS[self.data_type]
+        return _ANY_VALUE if self.is_mixed else KINDS[self.data_type]
 
     def is_indexed(self, type_id: UUID | None) -> bool:
         return type_id is not None and type_id in self.indexes and self.indexes[type_id].is_ready
@@ -98,6 +98,7 @@ async def custom_fields(
 
 
 _KEY = FieldKey()
+_ANY_VALUE = AnyValue()
 
 
 def _meaning(column: str, key: str, defined: list[Row]) -> CustomField:
