@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from ptolemy.api.accepted import prefers_csv
 from ptolemy.api.answers import json
 from ptolemy.api.bodies import validated
-from ptolemy.api.multipart import form_schema, read_form
+from ptolemy.api.multipart import form_schema, read_form, too_large
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE, list_query
 from ptolemy.api.resource_types import ResourceType
@@ -25,12 +25,15 @@ from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup, read, render
 from ptolemy.engine.read import Page
 from ptolemy.engine.schemas import Body, Meta, schemas
+from ptolemy.files import uploads
+from ptolemy.files.store import discard
 from ptolemy.formats.csv import CsvWriter, guard
 from ptolemy.imports.requests import OnError, Upload, cancel_import, file_key, first_errors, request_import
 from ptolemy.imports.resource import Imports
+from ptolemy.imports.source import let_go
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.json import encode
-from ptolemy.kernel.problems import FieldError, Invalid, TooLarge
+from ptolemy.kernel.problems import FieldError, Invalid, NotFound
 
 FIRST_ERRORS = 100
 ERRORS_AT_ONCE = 1000
@@ -40,6 +43,7 @@ ERROR_COLUMNS = ("row", "line", "field", "code", "message")
 class ImportRequest(Body):
     resource_type: ResourceType
     on_error: OnError = "abort"
+    upload_id: UUID | None = None
 
 
 class RowError(BaseModel):
@@ -68,7 +72,7 @@ ImportPage = _models.page
 
 def import_operations() -> list[Operation]:
     base = f"{WORKSPACE}/imports"
-    form: dict[str, Any] = {"openapi": form_schema(ImportRequest), "problems": (400, 413, 415, 422)}
+    form: dict[str, Any] = {"openapi": form_schema(ImportRequest), "problems": (400, 409, 413, 415, 422, 503)}
     return [
         Operation("POST", base, _create, "Import a file", "imports", "member", {202: ImportJob}, **form),
         Operation("GET", base, _list, "List imports", "imports", "viewer", {200: ImportPage}, query=_models.query),
@@ -93,9 +97,13 @@ async def _create(call: Call) -> Response:
     services = call.services
     form = await read_form(call.request, file_limit_bytes=services.max_upload_bytes)
     asked: ImportRequest = validated(ImportRequest, form.fields)
+    if asked.upload_id is not None:
+        if form.files:
+            raise Invalid(FieldError("upload_id", "beside_file", "takes the place of the file: send either"))
+        return await _from_upload(call, asked)
     file = form.files.get("file")
     if file is None or len(form.files) > 1:
-        raise Invalid(FieldError("file", "required", "the form must carry one file, named file"))
+        raise Invalid(FieldError("file", "required", "the form must carry one file, named file, or upload_id"))
     # The file goes to the store first, so that the job finds it whatever becomes of this process.
     upload = await _stored(call, file)
     try:
@@ -103,15 +111,38 @@ async def _create(call: Call) -> Response:
             row, warnings = await request_import(tx, asked.resource_type, asked.on_error, upload)
             document = await _document(tx, row)
     except BaseException:
-        await services.files.delete(file_key(call.caller.workspace_id, upload.import_id))
+        await discard(services.files, file_key(call.caller.workspace_id, upload.import_id))
         raise
     return json(encode(document | render.warned(warnings)), 202, call.location(row["id"]))
+
+
+async def _from_upload(call: Call, asked: ImportRequest) -> Response:
+    """What arrived in parts is looked at as a whole first; the job then reads it where it lies."""
+    key = str(asked.upload_id)
+    async with call.transaction() as tx:
+        found = await _known_upload(tx, key)
+        parts = await uploads.whole(tx, found)
+    # No transaction is held meanwhile: it may be gigabytes.
+    sha256 = await uploads.digest(call.services.files, found, parts)
+    upload = Upload(uuid7(), found["file_name"], sum(part.size for part in parts), sha256)
+    async with call.transaction() as tx:
+        await uploads.use(tx, key, parts, upload.import_id)
+        row, warnings = await request_import(tx, asked.resource_type, asked.on_error, upload)
+        document = await _document(tx, row)
+    return json(encode(document | render.warned(warnings)), 202, call.location(row["id"]))
+
+
+async def _known_upload(tx: Transaction, key: str) -> Row:
+    try:
+        return await uploads.unused(tx, key)
+    except NotFound:
+        raise Invalid(FieldError("upload_id", "unknown_reference", f"no upload {key!r} here")) from None
 
 
 async def _stored(call: Call, file: UploadFile) -> Upload:
     size, limit = file.size or 0, call.services.max_upload_bytes
     if size > limit:
-        raise TooLarge("file_too_large", f"a file may have at most {limit} bytes: compress it with gzip, or split it")
+        raise too_large(limit)
     import_id = uuid7()
     digest = await asyncio.to_thread(hashlib.file_digest, file.file, "sha256")  # type: ignore[arg-type] # a spooled file reads like one
     await file.seek(0)
@@ -136,7 +167,7 @@ async def _cancel(call: Call) -> Response:
         row = await cancel_import(tx, call.path["id"])
         document = await _document(tx, row)
     if row["status"] == "cancelled":
-        await call.services.files.delete(file_key(row["workspace_id"], row["id"]))
+        await let_go(call.services.database, call.services.files, call.caller, row["id"])
     return json(encode(document))
 
 

@@ -50,14 +50,17 @@ def has_no_database(settings: Settings) -> bool:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """The database with its schema; it must be there, and one of yours is not migrated behind your back."""
+async def open_database(settings: Settings, *, files: str = "") -> AsyncIterator[Database]:
+    """The database with its schema; it must be there, and one of yours is not migrated behind your back.
+
+    `files` is the identity of the file store of a process that keeps files.
+    """
     async with existing_database_dsn(settings) as dsn:
         if settings.database_url:
             await _refuse_pending(dsn)
         else:
             await migrate(dsn)
-        database = await Database.open(dsn)
+        database = await Database.open(dsn, files=files)
         try:
             yield database
         finally:

@@ -94,7 +94,7 @@ class _Api(uvicorn.Server):
 def _configuration(settings: Settings, dsn: str) -> Configuration:
     return Configuration(
         dsn,
-        settings.files_directory,
+        settings.files_url,
         secret_key(settings),
         public_url=settings.public_url,
         max_upload_bytes=settings.max_upload,

@@ -24,12 +24,15 @@ from ptolemy.formats.detection import detect
 from ptolemy.imports.opening import open_file
 from ptolemy.imports.pipeline import Pipeline, ahead
 from ptolemy.imports.progress import Progress, store_errors, store_progress
-from ptolemy.imports.requests import ended, file_key
+from ptolemy.imports.requests import ended
+from ptolemy.imports.source import let_go, opened_source
 from ptolemy.jobs.job import Interrupted, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Problem
 
 _MANY_ROWS = 1000
+_HONEST_RATIO = 100
+"""Our own rows compress to a twentieth: a large file may unfold to more than the limit without being a bomb."""
 
 
 class Cancelled(Exception):
@@ -49,7 +52,7 @@ class ImportHandler:
     async def run(self, job: Job) -> None:
         await self._run(job)
         # Every row and every error is in the database now.
-        await self._files.delete(file_key(job.workspace_id, job.id))
+        await let_go(self._database, self._files, Caller.unpacked(job.workspace_id, job.payload), job.id)
 
     async def _run(self, job: Job) -> None:
         caller = Caller.unpacked(job.workspace_id, job.payload)
@@ -59,7 +62,7 @@ class ImportHandler:
         progress = Progress.of(row)
         try:
             async with (
-                self._files.local(file_key(job.workspace_id, job.id)) as path,
+                opened_source(self._database, self._files, caller, job.id) as path,
                 self._opened(job, caller, row, path) as pipeline,
             ):
                 if row["on_error"] == "abort":
@@ -88,7 +91,7 @@ class ImportHandler:
             await tx.run(statement)
             await log.record(tx, [ended(job.id, "failed", {"error": reason})])
             await job.finish(tx)
-        await self._files.delete(file_key(job.workspace_id, job.id))
+        await let_go(self._database, self._files, caller, job.id)
 
     async def _begin(self, job: Job, caller: Caller) -> Row | None:
         """Marks the import as being worked on; None where it has ended already."""
@@ -134,7 +137,8 @@ class ImportHandler:
                 )
             )
         resource = EXPORTED[row["resource_type"]]
-        async with open_file(self._database, caller, resource, path, detected, self._limit) as pipeline:
+        limit = max(self._limit, _HONEST_RATIO * (await asyncio.to_thread(path.stat)).st_size)
+        async with open_file(self._database, caller, resource, path, detected, limit) as pipeline:
             yield pipeline
 
     async def _batch_by_batch(self, job: Job, caller: Caller, pipeline: Pipeline[Any], progress: Progress) -> None:
