@@ -60,7 +60,7 @@ class S3Files:
         self._url, self._patience = url.rstrip("/"), patience
         self._store = S3Store.from_url(
             url,
-            client_options={"allow_http": _endpoint().startswith("http://"), "timeout": timedelta(minutes=5)},
+            client_options={"allow_http": _endpoint().startswith("http://"), "timeout": timedelta(seconds=60)},
             retry_config={"max_retries": 8, "retry_timeout": timedelta(seconds=patience.request_seconds)},
         )
 
@@ -216,7 +216,7 @@ def _may_be_there(error: FileNotFoundError) -> bool:
 
 
 def _unavailable(key: str, error: Exception) -> StorageUnavailable:
-    log.error("storage_unavailable", key=key, reason=_reason(error))
+    log.warning("storage_unavailable", key=key, reason=_reason(error))
     if isinstance(error, _REFUSED):
         return StorageUnavailable(
             "storage_unavailable", "the file store refuses the server's credentials: tell the operator"
