@@ -97,7 +97,7 @@ def _configuration(settings: Settings, dsn: str) -> Configuration:
         settings.files_url,
         secret_key(settings),
         public_url=settings.public_url,
-        max_upload_bytes=settings.max_upload,
+        max_upload_bytes=int(settings.max_upload),
         jobs_at_once=settings.jobs_at_once,
     )
 

@@ -30,7 +30,7 @@ def worker(data_dir: DataDir = None) -> None:
         settings = load_settings(data_dir=data_dir)
         configure_logs(settings.log_level)
         files = open_store(settings.files_url, LONG)
-        async with open_database(settings, files=await files.identity()) as database:
+        async with open_database(settings, files=files) as database:
             print("ptolemy worker is ready", flush=True)
             await run_worker(
                 database,
