@@ -27,6 +27,8 @@ class Bucket:
     asked: list[tuple[str, str]] = field(default_factory=list)
     rule: Rule | None = None
     after: Rule | None = None
+    cut: bool = False
+    """Whether it keeps only half of what it is sent, and says that all is well."""
 
     def keys(self) -> list[str]:
         """What lies in the bucket, complete."""
@@ -97,7 +99,13 @@ def _handler(made: Bucket) -> type[BaseHTTPRequestHandler]:
             if made.rule and (status := made.rule(self.command, self.path)):
                 self._answer(status, {}, b"")
                 return
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+            if made.cut and self.command == "PUT":
+                body = body[: len(body) // 2]
+            headers = {
+                name: value
+                for name, value in self.headers.items()
+                if name.lower() not in ("connection", "content-length")
+            }
             found = client.request(self.command, f"{made._endpoint}{self.path}", headers=headers, content=body)
             if made.after and (status := made.after(self.command, self.path)):
                 self._answer(status, {}, b"")

@@ -23,7 +23,7 @@ def one_bucket() -> Iterator[Bucket]:
 def s3(one_bucket: Bucket) -> Iterator[Bucket]:
     """The module's bucket, which does what it is asked."""
     yield one_bucket
-    one_bucket.rule = one_bucket.after = None
+    one_bucket.rule, one_bucket.after, one_bucket.cut = None, None, False
     one_bucket.asked.clear()
 
 

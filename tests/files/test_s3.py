@@ -78,7 +78,14 @@ async def test_parts_of_a_file_that_could_not_be_sent_are_given_up(files: S3File
     assert s3.unfinished() == 0
 
 
-async def test_a_size_that_the_store_does_not_confirm_is_no_success(files: S3Files, s3: Bucket) -> None:
+@pytest.mark.parametrize("size", [10, len(LARGE)])
+async def test_a_size_that_the_store_does_not_confirm_is_no_success(files: S3Files, s3: Bucket, size: int) -> None:
+    s3.cut = True
+    with pytest.raises(StorageUnavailable):
+        await files.put(KEY, BytesIO(LARGE[:size]))
+
+
+async def test_a_file_that_the_store_has_lost_is_no_success(files: S3Files, s3: Bucket) -> None:
     s3.after = lambda method, path: 404 if method == "HEAD" else None
     with pytest.raises(StorageUnavailable):
         await files.put(KEY, BytesIO(b"x"))

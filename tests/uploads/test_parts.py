@@ -261,6 +261,19 @@ def test_an_upload_that_was_given_up_is_gone_with_its_parts(one: Workspace, plac
         assert not list(place.files.rglob(f"{upload}-*"))
 
 
+def test_a_part_of_an_upload_that_is_given_up_meanwhile_leaves_nothing(one: Workspace, place: Place) -> None:
+    upload = begun(one)
+
+    def body() -> Iterator[bytes]:
+        yield b"first"
+        assert one.client(one.admin_token).delete(f"/uploads/{upload}").status_code == 204
+        yield b"last"
+
+    problem(one.robot.put(f"/uploads/{upload}/parts/1", content=body()), 404, "not_found")
+    if place.files:
+        assert not list(place.files.rglob(f"{upload}-*"))
+
+
 def test_a_completed_import_takes_the_upload_along(one: Workspace, place: Place) -> None:
     upload = begun(one)
     for number, part in enumerate(cut(instruments(10), 50), 1):

@@ -74,13 +74,15 @@ class S3Files:
 
             async def send() -> None:
                 await asyncio.to_thread(file.seek, start)
-                await self._send(checked(key), file, end - start, served_as)
-                await self._confirm(key, end - start)
+                try:
+                    await self._send(checked(key), file, end - start, served_as)
+                    await self._confirm(key, end - start)
+                except FileNotFoundError as error:
+                    # The bucket is missing; or the store has put the parts together, we haven't heard of it, and
+                    # it knows of no parts when it is asked again.
+                    raise _Damaged(_reason(error)) from error
 
-            try:
-                await self._patiently(key, send)
-            except FileNotFoundError as error:
-                raise _unavailable(key, error) from error  # the bucket itself is missing
+            await self._patiently(key, send)
         return end - start
 
     async def _send(self, key: str, file: BinaryIO, size: int, served_as: ServedAs | None) -> None:
@@ -104,10 +106,7 @@ class S3Files:
         )
 
     async def _confirm(self, key: str, size: int) -> None:
-        try:
-            kept = (await obstore.head_async(self._store, key))["size"]
-        except FileNotFoundError:
-            raise _Damaged(f"the store has lost {key}") from None
+        kept = (await obstore.head_async(self._store, key))["size"]
         if kept != size:
             raise _Damaged(f"the store has {kept} bytes of {key}, not {size}")
 
@@ -177,7 +176,7 @@ class S3Files:
             try:
                 return await attempt()
             except _FAULTS as error:
-                if isinstance(error, FileNotFoundError) and not _may_be_there(error):
+                if isinstance(error, FileNotFoundError):
                     raise
                 if isinstance(error, _REFUSED) or number + 1 == self._patience.attempts:
                     raise _unavailable(key, error) from error
@@ -208,11 +207,6 @@ def _extent(file: BinaryIO) -> tuple[int, int]:
 async def _blocks(file: BinaryIO) -> AsyncIterator[bytes]:
     while block := await asyncio.to_thread(file.read, _BLOCK):
         yield block
-
-
-def _may_be_there(error: FileNotFoundError) -> bool:
-    """Whether a retried completion was told that its parts are gone: the first one may have come through unheard."""
-    return "NoSuchUpload" in str(error)
 
 
 def _unavailable(key: str, error: Exception) -> StorageUnavailable:
