@@ -46,7 +46,7 @@ def serving(configuration: Configuration) -> Iterator[str]:
 
 
 def configured(database_url: str, folder: Path) -> Configuration:
-    return Configuration(database_url, folder, "a secret key that only the tests know")
+    return Configuration(database_url, folder.as_uri(), "a secret key that only the tests know")
 
 
 async def add_person(database_url: str, email: str) -> UUID:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -33,11 +32,12 @@ from ptolemy.api.requests import Requests, fault_problem
 from ptolemy.api.resource_operations import resource_operations
 from ptolemy.api.series_operations import series_operations
 from ptolemy.api.services import Services
+from ptolemy.api.upload_operations import upload_operations
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
 from ptolemy.engine.cursors import Cursors
 from ptolemy.engine.custom_field_indexes import MANY_RECORDS
-from ptolemy.files.store import FileStore, LocalFiles
+from ptolemy.files.opening import LONG, open_store
 from ptolemy.kernel.problems import Problem
 from ptolemy.kernel.signing import Signer
 from ptolemy.worker import run_worker
@@ -55,7 +55,7 @@ class Configuration:
     """What the product runs with. `jobs_at_once` of 0 leaves the jobs to other processes."""
 
     dsn: str
-    files_directory: Path
+    files_url: str
     secret_key: str
     public_url: str | None = None
     max_upload_bytes: int = 100_000_000
@@ -66,8 +66,8 @@ class Configuration:
 @asynccontextmanager
 async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
     """Services on an open database, and a worker beside them; at the end the worker's batches finish first."""
-    database = await Database.open(configuration.dsn)
-    files = LocalFiles(configuration.files_directory)
+    files = open_store(configuration.files_url)
+    database = await Database.open(configuration.dsn, files=await files.identity())
     services = Services(
         database=database,
         files=files,
@@ -78,21 +78,21 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         max_upload_bytes=configuration.max_upload_bytes,
     )
     try:
-        async with _worker(configuration, files):
+        async with _worker(configuration):
             yield services
     finally:
         await database.close()
 
 
 @asynccontextmanager
-async def _worker(configuration: Configuration, files: FileStore) -> AsyncIterator[None]:
+async def _worker(configuration: Configuration) -> AsyncIterator[None]:
     if not configuration.jobs_at_once:
         yield
         return
     # Connections of its own: requests may all wait for what an import holds, and it must not wait for theirs.
     database = await Database.open(configuration.dsn, app_connections=8 + 2 * configuration.jobs_at_once)
     stop = asyncio.Event()
-    working = asyncio.create_task(_work(configuration, database, files, stop))
+    working = asyncio.create_task(_work(configuration, database, stop))
     try:
         yield
     finally:
@@ -101,8 +101,9 @@ async def _worker(configuration: Configuration, files: FileStore) -> AsyncIterat
         await database.close()
 
 
-async def _work(configuration: Configuration, database: Database, files: FileStore, stop: asyncio.Event) -> None:
+async def _work(configuration: Configuration, database: Database, stop: asyncio.Event) -> None:
     """A worker until `stop`; one that dies of a fault of ours is followed by another, so that jobs go on."""
+    files = open_store(configuration.files_url, LONG)
     at_once, limit = configuration.jobs_at_once, UNPACKED_LIMIT_BYTES
     while not stop.is_set():
         try:
@@ -131,6 +132,7 @@ def operations() -> list[Operation]:
         *item_operations(),
         *event_operations(),
         *export_operations(),
+        *upload_operations(),
         *import_operations(),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +18,7 @@ CLIENT_VARIABLES = frozenset({"PTOLEMY_URL", "PTOLEMY_TOKEN", "PTOLEMY_WORKSPACE
 
 _SECRET = frozenset({"database_url", "secret_key"})
 _MIN_SECRET_LENGTH = 32
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class SettingsProblem(RuntimeError):
@@ -44,11 +46,14 @@ def _postgresql_url(url: SecretStr) -> SecretStr:
     return url
 
 
-def _file_url(url: str) -> str:
+def _storage_url(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
-        raise ValueError("must be file:// and an absolute path, like file:///srv/ptolemy")
-    return url
+    if parts.scheme == "s3":
+        if not _BUCKET.fullmatch(parts.netloc) or parts.query or parts.fragment:
+            raise ValueError("must be s3:// and a bucket, like s3://bucket/prefix")
+    elif parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
+        raise ValueError("must be s3://bucket/prefix, or file:// and an absolute path, like file:///srv/ptolemy")
+    return url.rstrip("/")
 
 
 def _web_address(url: str) -> str:
@@ -77,9 +82,10 @@ class Settings(BaseSettings):
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=_default_data_dir, description="Where the embedded database, files and the secret key are kept."
     )
-    storage_url: Annotated[str, AfterValidator(_file_url)] | None = Field(
+    storage_url: Annotated[str, AfterValidator(_storage_url)] | None = Field(
         None,
-        description="Where exports and uploads are kept, as `file:///…`; `files` in the data directory by default.",
+        description="Where exports and uploads are kept, as `file:///…` or `s3://bucket/prefix`; `files` in the data"
+        " directory by default.",
     )
     public_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         None, description="The address that users see, for links in answers; the request's own host by default."
@@ -88,7 +94,9 @@ class Settings(BaseSettings):
         None, description="Signs download links and cursors; made and kept in the data directory when absent."
     )
     max_upload: ByteSize = Field(
-        ByteSize(100_000_000), gt=0, description="The largest file in one request, in bytes or like `250MB`."
+        ByteSize(100_000_000),
+        gt=0,
+        description="The largest file, or part of one, in one request, in bytes or like `250MB`.",
     )
     host: str = Field("127.0.0.1", description="The network address to listen on; `0.0.0.0` is all of them.")
     port: int = Field(8000, ge=0, le=65535, description="The TCP port to listen on; 0 takes a free one.")
@@ -103,9 +111,15 @@ class Settings(BaseSettings):
     )
 
     @property
-    def files_directory(self) -> Path:
-        """Where the local file store lives."""
-        return Path(unquote(urlsplit(self.storage_url).path)) if self.storage_url else self.data_dir / "files"
+    def files_url(self) -> str:
+        """Where the file store is."""
+        return self.storage_url or (self.data_dir / "files").as_uri()
+
+    @property
+    def files_directory(self) -> Path | None:
+        """The same as a path, where it is on this machine."""
+        parts = urlsplit(self.files_url)
+        return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
 def load_settings(**given: Any) -> Settings:

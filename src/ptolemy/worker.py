@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Protocol
 from uuid import UUID
+
+import structlog
 
 from ptolemy.accounts.access import NOWHERE
 from ptolemy.accounts.workspaces import workspace_ids
 from ptolemy.api.kept_answers import forget_old
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
+from ptolemy.database.transaction import Transaction
 from ptolemy.engine import custom_field_indexes
 from ptolemy.engine.custom_field_indexes import MANY_RECORDS, CustomFieldIndexHandler
+from ptolemy.exports import retention as exports
 from ptolemy.exports.requests import KIND as EXPORT
-from ptolemy.exports.retention import remove_expired_files
 from ptolemy.exports.run import ExportHandler
-from ptolemy.files.store import FileStore
+from ptolemy.files import uploads
+from ptolemy.files.scratch import sweep_scratch
+from ptolemy.files.store import FileStore, StorageUnavailable
+from ptolemy.files.sweep import sweep
+from ptolemy.imports import source as imports
 from ptolemy.imports.requests import KIND as IMPORT
 from ptolemy.imports.run import ImportHandler
 from ptolemy.jobs.job import Handler, Interrupted, Job
@@ -27,6 +35,8 @@ from ptolemy.plans import items
 
 UPKEEP = "upkeep"
 UPKEEP_SECONDS = 3600
+
+log = structlog.get_logger("ptolemy.worker")
 
 
 async def run_worker(
@@ -39,6 +49,7 @@ async def run_worker(
     indexed_from_records: int = MANY_RECORDS,
 ) -> None:
     """Works until `stop` is set; then batches end, and what is unfinished is given back for another worker."""
+    await sweep_scratch()
     runner = Runner(
         database,
         handlers(database, files, unpacked_limit_bytes, indexed_from_records),
@@ -70,7 +81,7 @@ def handlers(
 
 
 class UpkeepHandler:
-    """What every workspace needs from time to time, one transaction each."""
+    """What every workspace needs from time to time, in short transactions."""
 
     def __init__(self, database: Database, files: FileStore) -> None:
         self._database, self._files = database, files
@@ -83,11 +94,17 @@ class UpkeepHandler:
         for workspace in workspaces:
             if job.stopping.is_set():
                 raise Interrupted
-            async with self._database.transaction(Caller(workspace, SYSTEM)) as tx:
+            caller = Caller(workspace, SYSTEM)
+            async with self._database.transaction(caller) as tx:
                 await items.fold(tx)
-                await remove_expired_files(tx, self._files)
                 await custom_field_indexes.reconsider(tx)
             await self._forget_answers(workspace)
+            try:
+                await tidy_files(self._database, self._files, caller)
+            except StorageUnavailable:
+                log.warning("files_left_to_the_next_upkeep", workspace_id=str(workspace))
+        await self._files.tidy()
+        await sweep_scratch()
         async with self._database.session() as session:
             await job.finish(session)
 
@@ -100,3 +117,29 @@ class UpkeepHandler:
 
     async def gave_up(self, job: Job, reason: str) -> None:
         """Nothing to mark: it comes round again."""
+
+
+async def tidy_files(database: Database, files: FileStore, caller: Caller) -> None:
+    """Removes a workspace's files whose time is over, and those that a killed process has left."""
+    async with database.transaction(caller) as tx:
+        await exports.remove_expired_files(tx, files)
+    async with database.transaction(caller) as tx:
+        gone = [key for job_id in await uploads.users(tx) for key in await imports.freed(tx, job_id)]
+        gone += await uploads.remove_expired(tx)
+    for key in gone:
+        await files.delete(key)
+    for room in (exports, imports, uploads):
+
+        async def wanted(keys: Collection[str], room: _Keeper = room) -> set[str]:
+            async with database.transaction(caller) as tx:
+                return await room.wanted(tx, keys)
+
+        await sweep(files, room.folder(caller.workspace_id), wanted)
+
+
+class _Keeper(Protocol):
+    """A room that keeps files: where, and which of them it still needs."""
+
+    def folder(self, workspace_id: UUID) -> str: ...
+
+    async def wanted(self, tx: Transaction, keys: Collection[str]) -> set[str]: ...

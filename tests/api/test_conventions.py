@@ -82,7 +82,7 @@ def test_every_answer_has_a_request_id(shop: Stock) -> None:
 
 async def test_a_fault_of_ours_is_a_problem_without_its_trace(tmp_path: Path) -> None:
     # Its database is nowhere: the application was never started.
-    app = create_app(lambda: open_product(Configuration("", tmp_path, "")))
+    app = create_app(lambda: open_product(Configuration("", tmp_path.as_uri(), "")))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
         response = await client.get("/v1/workspaces/acme/instruments", headers={"authorization": "Bearer x"})
     body = problem(response, 500, "internal_error")

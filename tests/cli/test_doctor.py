@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pytest
 
 from tests.cli.command import ptolemy
+from tests.s3 import bucket
+from tests.serving import configured, serving
 
 
 def test_values_without_their_parents_are_an_error_that_counts_them(database_url: str, tmp_path: Path) -> None:
@@ -44,6 +47,36 @@ def test_a_secret_key_that_others_can_read_is_a_warning(database_url: str, tmp_p
 def test_storage_that_can_not_be_written_is_an_error(database_url: str, tmp_path: Path) -> None:
     found = checks(database_url, tmp_path, exit_code=1, PTOLEMY_STORAGE_URL="file:///proc/ptolemy")["storage"]
     assert found["level"] == "error" and "PTOLEMY_STORAGE_URL" in found["advice"]
+
+
+def test_a_bucket_is_written_to_and_read_from(database_url: str, tmp_path: Path) -> None:
+    with bucket() as made:
+        found = checks(database_url, tmp_path, PTOLEMY_STORAGE_URL=made.url)
+        assert found["storage"] == {
+            "name": "storage",
+            "level": "ok",
+            "found": f"{made.url} can be written to and read from",
+            "advice": "",
+        }
+        assert made.keys() == []
+        made.rule = lambda method, path: 403
+        refused = checks(database_url, tmp_path, exit_code=1, PTOLEMY_STORAGE_URL=made.url)["storage"]
+        assert refused["level"] == "error" and "credentials" in refused["found"]
+        assert "AWS_ACCESS_KEY_ID" in refused["advice"]
+
+
+def test_processes_that_keep_their_files_in_different_places_are_an_error(
+    database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As workers on several hosts do, each with a directory of its own."""
+    here, there = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there")
+    with serving(configured(database_url, here / "files")):
+        assert checks(database_url, here)["sharing"]["level"] == "ok"
+        with serving(configured(database_url, there / "files")):
+            found = checks(database_url, here, exit_code=1)["sharing"]
+            assert found["level"] == "error" and "s3://" in found["advice"]
+        apart = checks(database_url, there, exit_code=1)["sharing"]
+        assert apart["level"] == "error"
 
 
 def test_the_version_is_told_as_postgresql_tells_it(database_url: str, tmp_path: Path) -> None:

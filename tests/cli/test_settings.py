@@ -27,7 +27,10 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("PTOLEMY_MAX_UPLOAD", "lots", "250MB, got 'lots'"),
         ("PTOLEMY_MAX_UPLOAD", "0", "greater than 0"),
         ("PTOLEMY_LOG_LEVEL", "loud", "'debug'"),
-        ("PTOLEMY_STORAGE_URL", "s3://bucket", "file://"),
+        ("PTOLEMY_STORAGE_URL", "s3://", "s3://bucket/prefix"),
+        ("PTOLEMY_STORAGE_URL", "s3://A_bucket", "s3://bucket/prefix"),
+        ("PTOLEMY_STORAGE_URL", "s3://key@bucket", "s3://bucket/prefix"),
+        ("PTOLEMY_STORAGE_URL", "gs://bucket", "file://"),
         ("PTOLEMY_STORAGE_URL", "file://host/share", "file://"),
         ("PTOLEMY_PUBLIC_URL", "ptolemy.example.com", "https://"),
         ("PTOLEMY_DATABASE_URL", "mysql://u@h/d", "postgresql://"),
@@ -78,6 +81,8 @@ def test_the_data_directory_follows_the_user(monkeypatch: pytest.MonkeyPatch) ->
 def test_files_are_in_the_data_directory_unless_told_otherwise() -> None:
     assert load_settings(data_dir=Path("/d")).files_directory == Path("/d/files")
     assert load_settings(storage_url="file:///srv/a%20b").files_directory == Path("/srv/a b")
+    in_a_bucket = load_settings(storage_url="s3://bucket/prefix/")
+    assert (in_a_bucket.files_directory, in_a_bucket.files_url) == (None, "s3://bucket/prefix")
 
 
 def test_the_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:

@@ -75,4 +75,4 @@ def test_an_export_that_has_no_room_fails_and_leaves_nothing(cramped: Ground) ->
     ended = workspace.finished("exports", workspace.robot.post("/exports", json=asked).json())
     assert (ended["status"], ended["file_size"]) == ("failed", None)
     assert "no room" in ended["error"]
-    assert [path.name for path in cramped.files.rglob("*") if path.is_file()] == ["filler"]
+    assert [path.name for path in cramped.files.rglob("*") if path.is_file()] == ["filler", ".identity"]

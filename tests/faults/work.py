@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ptolemy.database.pool import Database
-from ptolemy.files.store import LocalFiles
+from ptolemy.files.local import LocalFiles
 from ptolemy.jobs.runner import Pace, Runner
 from ptolemy.worker import handlers
 

@@ -22,8 +22,10 @@ from ptolemy.engine import lookup, read, render
 from ptolemy.engine.filters import Condition
 from ptolemy.engine.schemas import Body, schemas
 from ptolemy.exports.cells import Numbers
+from ptolemy.exports.download import MEDIA_TYPES, served_as
 from ptolemy.exports.requests import Compression, cancel_export, file_key, request_export
 from ptolemy.exports.resource import Exports
+from ptolemy.files.store import ServedAs
 from ptolemy.formats.detection import Format
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import Forbidden, NotFound
@@ -66,15 +68,9 @@ def export_operations() -> list[Operation]:
     ]
 
 
-_MEDIA_TYPES = {
-    "json": "application/json",
-    "csv": "text/csv; charset=utf-8",
-    "ndjson": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _CONTENT = {
-    "content": dict.fromkeys((*(each.partition(";")[0] for each in _MEDIA_TYPES.values()), "application/gzip"), _BINARY)
+    "content": dict.fromkeys((*(each.partition(";")[0] for each in MEDIA_TYPES.values()), "application/gzip"), _BINARY)
 }
 _FILE = {"responses": {"200": _CONTENT, "206": _CONTENT}}
 
@@ -106,13 +102,13 @@ async def _create(call: Call) -> Response:
             include_archived=asked.include_archived,
             condition=asked.filter,
         )
-    return json(encode(_document(call, row) | render.warned(warnings)), 202, call.location(row["id"]))
+    return json(encode(await _document(call, row) | render.warned(warnings)), 202, call.location(row["id"]))
 
 
 async def _list(call: Call) -> Response:
     async with call.transaction() as tx:
         page = await read.page(tx, Exports, list_query(Exports, call.query), call.services.cursors)
-    return json(render.envelope([_document(call, row) for row in page.rows], page))
+    return json(render.envelope([await _document(call, row) for row in page.rows], page))
 
 
 async def _find(call: Call) -> None:
@@ -123,31 +119,32 @@ async def _find(call: Call) -> None:
 async def _get(call: Call) -> Response:
     async with call.transaction() as tx:
         row = await lookup.one(tx, Exports, call.path["id"])
-    return json(encode(_document(call, row)))
+    return json(encode(await _document(call, row)))
 
 
 async def _cancel(call: Call) -> Response:
     async with call.transaction() as tx:
         row = await cancel_export(tx, call.path["id"])
-    return json(encode(_document(call, row)))
+    return json(encode(await _document(call, row)))
 
 
-def _document(call: Call, row: Row) -> dict[str, Any]:
+async def _document(call: Call, row: Row) -> dict[str, Any]:
     """The job, with an address for its file signed just now."""
     document = render.document(Exports, row) | {"download_url": None, "expires_at": None}
     kept = row["file_expires_at"] is not None and row["file_expires_at"] > datetime.now(UTC)
     if row["status"] == "completed" and kept:
         expires = int(time.time()) + GOOD_FOR_SECONDS
         key = file_key(row["workspace_id"], row["id"], row["sha256"])
-        payload = msgspec.json.encode([key, _file_name(row), expires])
-        base = call.services.public_url or str(call.request.base_url).rstrip("/")
-        document["download_url"] = f"{base}/v1/files/{call.services.file_signer.sign(payload)}"
+        of_the_store = await call.services.files.address(key, GOOD_FOR_SECONDS)
+        document["download_url"] = of_the_store or _address(call, key, served_as(row), expires)
         document["expires_at"] = write_timestamp(datetime.fromtimestamp(expires, UTC))
     return document
 
 
-def _file_name(row: Row) -> str:
-    return f"{row['resource_type']}.{row['format']}{'.gz' if row['compression'] else ''}"
+def _address(call: Call, key: str, served: ServedAs, expires: int) -> str:
+    payload = msgspec.json.encode([key, served.name, served.media_type, expires])
+    base = call.services.public_url or str(call.request.base_url).rstrip("/")
+    return f"{base}/v1/files/{call.services.file_signer.sign(payload)}"
 
 
 async def _download(call: Call) -> Response:
@@ -155,13 +152,12 @@ async def _download(call: Call) -> Response:
     payload = call.services.file_signer.open(call.path["signed"])
     if payload is None:
         raise Forbidden("invalid_signature", "this address was not made by this server, or was altered")
-    key, name, expires = msgspec.json.decode(payload)
+    key, name, media_type, expires = msgspec.json.decode(payload)
     if time.time() > expires:
         raise Forbidden("address_expired", "this address has expired: get the export again for a fresh one")
     path = call.services.files.path(key)
-    if not path.exists():
+    if path is None or not path.exists():
         raise NotFound("file_gone", "the file is kept no longer: export again")
-    media_type = "application/gzip" if name.endswith(".gz") else _MEDIA_TYPES[name.rsplit(".", 1)[-1]]
     found = path.stat()
     answer = FileResponse(path, media_type=media_type, filename=name, stat_result=found)
     settle_range(call.request, answer, found.st_size)

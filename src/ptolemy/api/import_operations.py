@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from functools import partial
 from io import BytesIO
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from ptolemy.api import idempotency
 from ptolemy.api.accepted import CSV, JSON, preferred
 from ptolemy.api.answers import json
 from ptolemy.api.bodies import validated
-from ptolemy.api.multipart import Form, form_schema, read_form
+from ptolemy.api.multipart import Form, form_schema, read_form, too_large
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE, list_query
 from ptolemy.api.resource_types import ResourceType
@@ -26,12 +27,15 @@ from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup, read, render
 from ptolemy.engine.read import Page
 from ptolemy.engine.schemas import Body, Meta, schemas
+from ptolemy.files import uploads
+from ptolemy.files.store import discard
 from ptolemy.formats.csv import CsvWriter, guard
 from ptolemy.imports.requests import OnError, Options, Upload, cancel_import, file_key, first_errors, request_import
 from ptolemy.imports.resource import Imports
+from ptolemy.imports.source import let_go
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.json import encode
-from ptolemy.kernel.problems import FieldError, Invalid, TooLarge
+from ptolemy.kernel.problems import FieldError, Invalid, NotFound
 
 FIRST_ERRORS = 100
 ERRORS_AT_ONCE = 1000
@@ -43,6 +47,7 @@ class ImportRequest(Body):
     on_error: OnError = "abort"
     identifier_column: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     dry_run: bool = False
+    upload_id: UUID | None = None
 
 
 class RowError(BaseModel):
@@ -73,7 +78,7 @@ def import_operations() -> list[Operation]:
     base = f"{WORKSPACE}/imports"
     form: dict[str, Any] = {
         "openapi": form_schema(ImportRequest),
-        "problems": (400, 413, 415, 422, 507),
+        "problems": (400, 409, 413, 415, 422, 503, 507),
         "keyed": "by_handler",
         "find": _form,
     }
@@ -102,16 +107,20 @@ async def _create(call: Call) -> Response:
     """The file is kept and the import waits for its turn: ask at `Location` how far it has come."""
     form = await _form(call)
     asked: ImportRequest = validated(ImportRequest, form.fields)
+    if asked.upload_id is not None:
+        if form.files:
+            raise Invalid(FieldError("upload_id", "beside_file", "takes the place of the file: send either"))
+        said = encode(sorted(form.fields.items()))
+        return await idempotency.once(call, said, partial(_from_upload, asked=asked))
     file = form.files.get("file")
     if file is None or len(form.files) > 1:
-        raise Invalid(FieldError("file", "required", "the form must carry one file, named file"))
-    options = Options(asked.on_error, asked.identifier_column, asked.dry_run)
+        raise Invalid(FieldError("file", "required", "the form must carry one file, named file, or upload_id"))
     # The file goes to the store first, so that the job finds it whatever becomes of this process.
     upload = await _stored(call, file)
 
     async def request(call: Call) -> Response:
         async with call.transaction() as tx:
-            row, warnings = await request_import(tx, asked.resource_type, options, upload)
+            row, warnings = await request_import(tx, asked.resource_type, _options(asked), upload)
             document = await _document(tx, row)
         return json(encode(document | render.warned(warnings)), 202, call.location(row["id"]))
 
@@ -121,7 +130,7 @@ async def _create(call: Call) -> Response:
         return answer
     finally:
         if answer is None or idempotency.is_replayed(answer):
-            await call.services.files.delete(file_key(call.caller.workspace_id, upload.import_id))
+            await discard(call.services.files, file_key(call.caller.workspace_id, upload.import_id))
 
 
 async def _form(call: Call) -> Form:
@@ -133,10 +142,37 @@ def _content(form: Form, upload: Upload) -> bytes:
     return encode([sorted(form.fields.items()), upload.file_name, upload.sha256])
 
 
+def _options(asked: ImportRequest) -> Options:
+    return Options(asked.on_error, asked.identifier_column, asked.dry_run)
+
+
+async def _from_upload(call: Call, asked: ImportRequest) -> Response:
+    """What arrived in parts is looked at as a whole first; the job then reads it where it lies."""
+    key = str(asked.upload_id)
+    async with call.transaction() as tx:
+        found = await _known_upload(tx, key)
+        parts = await uploads.whole(tx, found)
+    # No transaction is held meanwhile: it may be gigabytes.
+    sha256 = await uploads.digest(call.services.files, found, parts)
+    upload = Upload(uuid7(), found["file_name"], sum(part.size for part in parts), sha256)
+    async with call.transaction() as tx:
+        await uploads.use(tx, key, parts, upload.import_id)
+        row, warnings = await request_import(tx, asked.resource_type, _options(asked), upload)
+        document = await _document(tx, row)
+    return json(encode(document | render.warned(warnings)), 202, call.location(row["id"]))
+
+
+async def _known_upload(tx: Transaction, key: str) -> Row:
+    try:
+        return await uploads.unused(tx, key)
+    except NotFound:
+        raise Invalid(FieldError("upload_id", "unknown_reference", f"no upload {key!r} here")) from None
+
+
 async def _stored(call: Call, file: UploadFile) -> Upload:
     size, limit = file.size or 0, call.services.max_upload_bytes
     if size > limit:
-        raise TooLarge("file_too_large", f"a file may have at most {limit} bytes: compress it with gzip, or split it")
+        raise too_large(limit)
     import_id = uuid7()
     digest = await asyncio.to_thread(hashlib.file_digest, file.file, "sha256")  # type: ignore[arg-type] # a spooled file reads like one
     await file.seek(0)
@@ -174,7 +210,7 @@ async def _cancel(call: Call) -> Response:
     answer = await idempotency.once(call, b"", cancel)
     # Only now is it committed: an import that goes on needs its file.
     if cancelled and cancelled["status"] == "cancelled":
-        await call.services.files.delete(file_key(cancelled["workspace_id"], cancelled["id"]))
+        await let_go(call.services.database, call.services.files, call.caller, cancelled["id"])
     return answer
 
 

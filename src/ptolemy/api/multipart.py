@@ -45,10 +45,16 @@ async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit + _AROUND_BYTES:
-            raise TooLarge(
-                "file_too_large", f"a file may have at most {limit} bytes: compress it with gzip, or split it"
-            )
+            raise too_large(limit)
         yield chunk
+
+
+def too_large(limit: int) -> TooLarge:
+    return TooLarge(
+        "file_too_large",
+        f"a file in one request may have at most {limit} bytes: compress it with gzip, or send it in parts"
+        " (POST /uploads, PUT /uploads/{id}/parts/{n}, then POST /imports with upload_id)",
+    )
 
 
 def _refuse_repeated(names: list[str]) -> None:
@@ -58,7 +64,7 @@ def _refuse_repeated(names: list[str]) -> None:
 
 
 def form_schema(model: Any) -> dict[str, Any]:
-    """The OpenAPI of a form: the fields of `model`, and a file."""
+    """The OpenAPI of a form: the fields of `model`, and a file, or the upload that takes its place."""
     schema = model.model_json_schema()
     file = {"type": "string", "format": "binary", "description": "CSV or a JSON array, also with gzip"}
     return {
@@ -69,7 +75,7 @@ def form_schema(model: Any) -> dict[str, Any]:
                     "schema": {
                         "type": "object",
                         "properties": {"file": file, **schema["properties"]},
-                        "required": ["file", *schema["required"]],
+                        "required": schema["required"],
                     }
                 }
             },

@@ -22,8 +22,10 @@ def doctor(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """
     from ptolemy.cli.examination import examine
     from ptolemy.cli.failures import explained, run
+    from ptolemy.cli.logs import configure_logs
     from ptolemy.settings import load_settings
 
+    configure_logs("error")  # what goes wrong is a finding
     with explained():
         settings = load_settings(data_dir=data_dir)
     examination = run(examine(settings))

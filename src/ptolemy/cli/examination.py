@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ import asyncpg
 from ptolemy.cli.database_checks import database_findings, server_version
 from ptolemy.cli.findings import Finding, error, fine, warning
 from ptolemy.cli.opening import existing_database_dsn
-from ptolemy.cli.storage_checks import storage_findings
+from ptolemy.cli.storage_checks import sharing_findings, storage_findings
 from ptolemy.database.embedded import EmbeddedProblem
 from ptolemy.settings import Settings, unknown_variables
 
@@ -33,12 +32,13 @@ class Examination:
 
 async def examine(settings: Settings) -> Examination:
     """Everything that can be looked at; what can't be reached is a finding, not a failure."""
-    findings = [*setting_findings(settings), *await asyncio.to_thread(storage_findings, settings)]
+    findings = [*setting_findings(settings), *await storage_findings(settings)]
     try:
         async with existing_database_dsn(settings) as dsn:
             driver = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS)
             try:
-                return Examination([*findings, *await database_findings(driver)], dsn, server_version(driver))
+                findings += [*await database_findings(driver), *await sharing_findings(settings, driver)]
+                return Examination(findings, dsn, server_version(driver))
             finally:
                 await driver.close()
     except EmbeddedProblem as problem:

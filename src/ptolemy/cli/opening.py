@@ -12,6 +12,7 @@ import asyncpg
 from ptolemy.database.embedded import EmbeddedProblem, EmbeddedServer, start
 from ptolemy.database.migrations import migrate, pending
 from ptolemy.database.pool import Database
+from ptolemy.files.store import FileStore
 from ptolemy.settings import Settings, SettingsProblem
 
 
@@ -50,14 +51,17 @@ def has_no_database(settings: Settings) -> bool:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """The database with its schema; it must be there, and one of yours is not migrated behind your back."""
+async def open_database(settings: Settings, *, files: FileStore | None = None) -> AsyncIterator[Database]:
+    """The database with its schema; it must be there, and one of yours is not migrated behind your back.
+
+    `files` is the file store of a process that keeps files.
+    """
     async with existing_database_dsn(settings) as dsn:
         if settings.database_url:
             await _refuse_pending(dsn)
         else:
             await migrate(dsn)
-        database = await Database.open(dsn)
+        database = await Database.open(dsn, files=await files.identity() if files else "")
         try:
             yield database
         finally:

@@ -98,10 +98,10 @@ class _Api(uvicorn.Server):
 def _configuration(settings: Settings, dsn: str) -> Configuration:
     return Configuration(
         dsn,
-        settings.files_directory,
+        settings.files_url,
         secret_key(settings),
         public_url=settings.public_url,
-        max_upload_bytes=settings.max_upload,
+        max_upload_bytes=int(settings.max_upload),
         jobs_at_once=settings.jobs_at_once,
         indexed_from_records=settings.indexed_from_records,
     )

@@ -2,25 +2,72 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import secrets
 import shutil
 import stat
 import tempfile
+from io import BytesIO
 from pathlib import Path
 
 from ptolemy.cli.findings import Finding, error, fine, warning
+from ptolemy.database.pool import KEEPS_FILES
+from ptolemy.database.transaction import Driver
+from ptolemy.files.local import known_identity
+from ptolemy.files.opening import open_store
+from ptolemy.files.s3 import identity
+from ptolemy.kernel.problems import Problem
 from ptolemy.settings import Settings
 
 FEW_BYTES = 1_000_000_000
 TOO_FEW_BYTES = 100_000_000
 
 
-def storage_findings(settings: Settings) -> list[Finding]:
+async def storage_findings(settings: Settings) -> list[Finding]:
+    directory = settings.files_directory
+    directories = [settings.data_dir, *([directory] if directory else [])]
     return [
-        _writable(settings.files_directory),
-        *(_space(directory) for directory in _distinct(settings.data_dir, settings.files_directory)),
+        await asyncio.to_thread(_writable, directory) if directory else await _reachable(settings.files_url),
+        *(_space(each) for each in _distinct(*directories)),
         *_key(settings.data_dir / "secret.key"),
     ]
+
+
+async def sharing_findings(settings: Settings, driver: Driver) -> list[Finding]:
+    """Do all processes that use the database now keep their files in the same place?"""
+    directory = settings.files_directory
+    ours = known_identity(directory) if directory else identity(settings.files_url)
+    rows = await driver.fetch(
+        "select distinct application_name as name, coalesce(host(client_addr), 'this host') as host"
+        " from pg_stat_activity where starts_with(application_name, $1) and datname = current_database()",
+        KEEPS_FILES,
+    )
+    others = sorted({row["host"] for row in rows if row["name"].removeprefix(KEEPS_FILES) != ours})
+    if not others:
+        return [fine("sharing", f"{len({row['host'] for row in rows})} hosts at work, with the same files")]
+    found = f"processes on {', '.join(others)} keep their files elsewhere than in {settings.files_url}"
+    advice = "set PTOLEMY_STORAGE_URL to the same s3://bucket/prefix, or directory that all share, for every process"
+    return [error("sharing", found, advice)]
+
+
+async def _reachable(url: str) -> Finding:
+    """Writes a file, reads it back, and removes it."""
+    files, key, content = open_store(url), f"doctor/{secrets.token_hex(8)}", secrets.token_bytes(64)
+    advice = (
+        "check that the bucket is there, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (they may put, get, list and"
+        " delete), AWS_REGION and AWS_ENDPOINT_URL"
+    )
+    try:
+        await files.put(key, BytesIO(content))
+        read = b"".join([block async for block in files.read(key)])
+        await files.delete(key)
+    except Problem as problem:
+        reason = f": {problem.__cause__}".partition("\n")[0] if problem.__cause__ else ""
+        return error("storage", f"{url} can't be used: {problem.detail}{reason}", advice)
+    if read != content:
+        return error("storage", f"{url} answers something else than was written", "don't use this store")
+    return fine("storage", f"{url} can be written to and read from")
 
 
 def _writable(directory: Path) -> Finding:
@@ -30,6 +77,8 @@ def _writable(directory: Path) -> Finding:
             file.write(b"written")
             file.flush()
             os.fsync(file.fileno())
+            if Path(file.name).read_bytes() != b"written":
+                return error("storage", f"{existing} answers something else than was written", "check the disk")
     except OSError as problem:
         advice = f"give the user that runs ptolemy the right to write to {existing}, or set PTOLEMY_STORAGE_URL"
         return error("storage", f"{existing} can't be written to: {problem.strerror}", advice)

@@ -20,7 +20,7 @@ def worker(data_dir: DataDir = None) -> None:
     from ptolemy.cli.logs import configure_logs
     from ptolemy.cli.opening import open_database
     from ptolemy.cli.signals import on_stop
-    from ptolemy.files.store import LocalFiles
+    from ptolemy.files.opening import LONG, open_store
     from ptolemy.settings import load_settings
     from ptolemy.worker import run_worker
 
@@ -29,11 +29,12 @@ def worker(data_dir: DataDir = None) -> None:
         on_stop(stop.set)
         settings = load_settings(data_dir=data_dir)
         configure_logs(settings.log_level)
-        async with open_database(settings) as database:
+        files = open_store(settings.files_url, LONG)
+        async with open_database(settings, files=files) as database:
             print("ptolemy worker is ready", flush=True)
             await run_worker(
                 database,
-                LocalFiles(settings.files_directory),
+                files,
                 stop,
                 concurrency=max(1, settings.jobs_at_once),
                 unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,

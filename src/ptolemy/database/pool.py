@@ -14,6 +14,9 @@ from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Driver, Overtaken, Session, Transaction
 from ptolemy.kernel.actors import Caller
 
+KEEPS_FILES = "ptolemy files "
+"""How a process calls itself in `pg_stat_activity` that keeps files, before the identity of their store."""
+
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc] # the driver has no types
     # The reset between two uses costs 0.2 ms, and nothing needs it: settings are `set local`, who listens has a
@@ -29,13 +32,18 @@ class Database:
         self.dsn, self._app, self._owner, self.epoch = dsn, app, owner, epoch
 
     @classmethod
-    async def open(cls, dsn: str, *, app_connections: int = 16, owner_connections: int = 6) -> Database:
-        """Expects a migrated schema (`migrations.migrate`)."""
-        owner = await _pool(dsn, OWNER, owner_connections)
+    async def open(
+        cls, dsn: str, *, app_connections: int = 16, owner_connections: int = 6, files: str = ""
+    ) -> Database:
+        """Expects a migrated schema (`migrations.migrate`).
+
+        `files` is the identity of the file store that this process uses: the server shows it to `doctor`.
+        """
+        owner = await _pool(dsn, OWNER, owner_connections, files)
         try:
             async with owner.acquire() as driver:
                 epoch = await driver.fetchval("select epoch from installation")
-            return cls(dsn, await _pool(dsn, APP, app_connections), owner, epoch)
+            return cls(dsn, await _pool(dsn, APP, app_connections, files), owner, epoch)
         except BaseException:
             await owner.close()
             raise
@@ -112,7 +120,7 @@ async def _begun(driver: Driver, begin: str) -> AsyncIterator[None]:
     await driver.execute("commit")
 
 
-async def _pool(dsn: str, role: str, size: int) -> asyncpg.Pool:
+async def _pool(dsn: str, role: str, size: int, files: str) -> asyncpg.Pool:
     async def become(driver: Driver) -> None:
         if await role_for(driver, role):
             await driver.execute(f"set role {role}")
@@ -128,7 +136,7 @@ async def _pool(dsn: str, role: str, size: int) -> asyncpg.Pool:
         max_cached_statement_lifetime=0,
         command_timeout=None,
         server_settings={
-            "application_name": "ptolemy",
+            "application_name": f"{KEEPS_FILES}{files}" if files else "ptolemy",
             "timezone": "UTC",
             "datestyle": "ISO",
             "idle_in_transaction_session_timeout": "0",

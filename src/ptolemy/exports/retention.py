@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from uuid import UUID
+
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
 from ptolemy.exports.requests import file_key
 from ptolemy.files.store import FileStore
+from ptolemy.kernel.identifiers import as_uuid
 
 _AT_ONCE = 1000
+
+
+def folder(workspace_id: UUID) -> str:
+    return f"{workspace_id}/exports"
 
 
 async def remove_expired_files(tx: Transaction, files: FileStore) -> None:
@@ -28,3 +36,17 @@ async def remove_expired_files(tx: Transaction, files: FileStore) -> None:
             [row["id"] for row in expired],
         )
     )
+
+
+async def wanted(tx: Transaction, keys: Collection[str]) -> set[str]:
+    """Those of the keys under which the file of an export lies that can still be downloaded."""
+    ids = {export_id for key in keys if (export_id := as_uuid(key.rpartition("/")[2][:36]))}
+    rows = await tx.rows(
+        Sql.of(
+            "select id, sha256 from exports"
+            " where workspace_id = ? and id = any(?) and sha256 is not null and file_removed_at is null",
+            tx.workspace_id,
+            list(ids),
+        )
+    )
+    return {file_key(tx.workspace_id, row["id"], row["sha256"]) for row in rows}

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import BinaryIO, cast
 
 from ptolemy.catalogue import EXPORTED
@@ -21,9 +20,11 @@ from ptolemy.engine.resource import Resource
 from ptolemy.events import log
 from ptolemy.exports.cells import number_types
 from ptolemy.exports.columns.export import export_values, shape_of
+from ptolemy.exports.download import served_as
 from ptolemy.exports.requests import ended, file_key
 from ptolemy.exports.rows import row_writer, rows
 from ptolemy.exports.selection import wanted_rows
+from ptolemy.files.scratch import scratch_folder
 from ptolemy.files.store import FileStore, room_for
 from ptolemy.formats import gzip
 from ptolemy.jobs.job import Interrupted, Job
@@ -56,10 +57,10 @@ class ExportHandler:
         if row is None:
             return
         try:
-            with TemporaryDirectory(prefix="ptolemy-export-") as folder:
-                path = Path(folder) / "file"
+            with scratch_folder("export") as folder:
+                path = folder / "file"
                 written = await self._write(job, caller, row, path)
-                await self._keep(job, written, path)
+                await self._keep(job, row, written, path)
             await self._end(job, caller, "completed", written=written)
         except Cancelled:
             await self._end(job, caller, "cancelled")
@@ -102,11 +103,11 @@ class ExportHandler:
                 number = await _write_rows(job, tx, resource, row, out)
         return Written(number, file.size, file.sha256.hexdigest())
 
-    async def _keep(self, job: Job, written: Written, path: Path) -> None:
+    async def _keep(self, job: Job, row: Row, written: Written, path: Path) -> None:
         # A worker that comes late would leave a file that nobody removes.
         async with self._database.session() as session:
             await job.still_ours(session)
-        await self._files.put(file_key(job.workspace_id, job.id, written.sha256), path)
+        await self._files.put(file_key(job.workspace_id, job.id, written.sha256), path, served_as(row))
 
     async def _end(
         self, job: Job, caller: Caller, status: str, *, written: Written | None = None, error: str | None = None

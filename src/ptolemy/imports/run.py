@@ -24,13 +24,16 @@ from ptolemy.formats.detection import detect
 from ptolemy.imports.opening import Opening, open_file
 from ptolemy.imports.pipeline import Pipeline, ahead
 from ptolemy.imports.progress import Progress, store_errors, store_progress
-from ptolemy.imports.requests import ended, file_key
+from ptolemy.imports.requests import ended
+from ptolemy.imports.source import let_go, opened_source
 from ptolemy.jobs.job import Interrupted, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Problem
 
 _MANY_ROWS = 1000
 _COUNTS = ("rows_processed", "rows_imported", "rows_updated", "rows_failed")
+_HONEST_RATIO = 100
+"""Our own rows compress to a twentieth: a large file may unfold to more than the limit without being a bomb."""
 
 
 class Cancelled(Exception):
@@ -54,7 +57,7 @@ class ImportHandler:
     async def run(self, job: Job) -> None:
         await self._run(job)
         # Every row and every error is in the database now.
-        await self._files.delete(file_key(job.workspace_id, job.id))
+        await let_go(self._database, self._files, Caller.unpacked(job.workspace_id, job.payload), job.id)
 
     async def _run(self, job: Job) -> None:
         caller = Caller.unpacked(job.workspace_id, job.payload)
@@ -64,7 +67,7 @@ class ImportHandler:
         progress = Progress.of(row)
         try:
             async with (
-                self._files.local(file_key(job.workspace_id, job.id)) as path,
+                opened_source(self._database, self._files, caller, job.id) as path,
                 self._opened(job, caller, row, path) as pipeline,
             ):
                 if row["dry_run"]:
@@ -95,7 +98,7 @@ class ImportHandler:
             await tx.run(statement)
             await log.record(tx, [ended(job.id, "failed", {"error": reason})])
             await job.finish(tx)
-        await self._files.delete(file_key(job.workspace_id, job.id))
+        await let_go(self._database, self._files, caller, job.id)
 
     async def _begin(self, job: Job, caller: Caller) -> Row | None:
         """Marks the import as being worked on; None where it has ended already."""
@@ -142,7 +145,8 @@ class ImportHandler:
             )
         resource = EXPORTED[row["resource_type"]]
         key = row["identifier_column"]
-        async with open_file(Opening(self._database, caller, resource, path, detected, self._limit, key)) as pipeline:
+        limit = max(self._limit, _HONEST_RATIO * (await asyncio.to_thread(path.stat)).st_size)
+        async with open_file(Opening(self._database, caller, resource, path, detected, limit, key)) as pipeline:
             yield pipeline
 
     async def _batch_by_batch(self, job: Job, caller: Caller, pipeline: Pipeline[Any], progress: Progress) -> None:
