@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -90,10 +92,24 @@ def try_out(operation: Operation, documented: BaseSchema, workspace: Workspace, 
     def attempt(data: Any) -> None:
         for mode in modes:
             case: Case[Any] = data.draw(described.as_strategy(generation_mode=mode))
+            if mode is GenerationMode.NEGATIVE and not operation.body and is_fine_as_text(operation, case):
+                continue
             in_the_workspace(case, workspace, data)
             case.call_and_validate(base_url=workspace.url, headers=headers, checks=ALL)
 
     attempt()
+
+
+def is_fine_as_text(operation: Operation, case: Case[Any]) -> bool:
+    """Whether a query that breaks its schema doesn't once it is sent: as text, `true` is a name and `1` a number."""
+    if operation.query is None or not case.query:
+        return False
+    sent = requests.Request("GET", "http://any", params=case.as_transport_kwargs()["params"]).prepare()
+    try:
+        operation.query.model_validate(dict(parse_qsl(urlsplit(sent.url or "").query, keep_blank_values=True)))
+    except ValueError:
+        return False
+    return True
 
 
 def in_the_workspace(case: Case[Any], workspace: Workspace, data: Any) -> None:
