@@ -55,6 +55,8 @@ class RowReader:
         self._columns: Mapping[str, Column] = {column_name(column): column for column in self._interchange.columns}
         self._keep = {ID.name: ID, **times(type(resource))}
         self._ways: dict[str, Callable[[Taken, Any], None]] = {}
+        derived = {name for name, of in resource.fields.items() if of.derived}
+        self._filled_in = derived - {resource.named_by}
 
     def unknown_columns(self, columns: Sequence[str], custom_keys: Sequence[str]) -> list[str]:
         """The columns of a file with a header that mean nothing here."""
@@ -80,7 +82,8 @@ class RowReader:
             self._pair(taken)
         if not taken.is_recorded:
             # Of a new record they are the product's to fill in; one of a backup keeps what it was exported with.
-            taken.sent = {name: value for name, value in taken.sent.items() if not self.resource.fields[name].derived}
+            # But for the name, which only says which record the row is about.
+            taken.sent = {name: value for name, value in taken.sent.items() if name not in self._filled_in}
         return taken
 
     def creation(self, taken: Taken) -> Write:
