@@ -15,8 +15,9 @@ from ptolemy.api.answers import json
 from ptolemy.api.operations import Operation
 from ptolemy.api.ranges import settle_range
 from ptolemy.api.resource_operations import WORKSPACE, list_query
-from ptolemy.api.resource_types import ResourceType
+from ptolemy.api.resource_types import ResourceType, admit_to_type
 from ptolemy.api.services import Call
+from ptolemy.catalogue import WHOLE_WORKSPACE
 from ptolemy.database.transaction import Row
 from ptolemy.engine import lookup, read, render
 from ptolemy.engine.filters import Condition
@@ -24,7 +25,7 @@ from ptolemy.engine.schemas import Body, schemas
 from ptolemy.exports.requests import Compression, Format, cancel_export, file_key, request_export
 from ptolemy.exports.resource import Exports
 from ptolemy.kernel.json import encode
-from ptolemy.kernel.problems import Forbidden, NotFound
+from ptolemy.kernel.problems import FieldError, Forbidden, Invalid, NotFound
 from ptolemy.kernel.timestamps import write_timestamp
 
 GOOD_FOR_SECONDS = 15 * 60
@@ -57,9 +58,9 @@ def export_operations() -> list[Operation]:
     ]
 
 
-_MEDIA_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
+_MEDIA_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8", "zip": "application/zip"}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_CONTENT = {"content": dict.fromkeys(("application/json", "text/csv", "application/gzip"), _BINARY)}
+_CONTENT = {"content": dict.fromkeys(("application/json", "text/csv", "application/gzip", "application/zip"), _BINARY)}
 _FILE = {"responses": {"200": _CONTENT, "206": _CONTENT}}
 
 
@@ -79,17 +80,29 @@ def _signed(method: str, summary: str, openapi: Mapping[str, Any]) -> Operation:
 
 
 async def _create(call: Call) -> Response:
+    """A whole workspace is always one ZIP with everything in it, and takes no options."""
     asked = call.body
+    admit_to_type(call, asked.resource_type)
+    if asked.resource_type == WHOLE_WORKSPACE:
+        _refuse_options(asked)
     async with call.transaction() as tx:
+        whole = asked.resource_type == WHOLE_WORKSPACE
         row = await request_export(
             tx,
             asked.resource_type,
-            asked.format,
+            "zip" if whole else asked.format,
             asked.compression,
-            include_archived=asked.include_archived,
+            include_archived=whole or asked.include_archived,
             condition=asked.filter,
         )
     return json(encode(_document(call, row)), 202, call.location(row["id"]))
+
+
+def _refuse_options(asked: ExportRequest) -> None:
+    chosen = asked.model_fields_set - {"resource_type"} - ({"include_archived"} if asked.include_archived else set())
+    if chosen:
+        message = "must be left out: a whole workspace is one ZIP with everything in it, archived records too"
+        raise Invalid(*(FieldError(name, "not_for_workspace", message) for name in sorted(chosen)))
 
 
 async def _list(call: Call) -> Response:

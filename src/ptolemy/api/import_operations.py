@@ -20,8 +20,9 @@ from ptolemy.api.bodies import validated
 from ptolemy.api.multipart import Form, form_schema, read_form
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE, list_query
-from ptolemy.api.resource_types import ResourceType
+from ptolemy.api.resource_types import ResourceType, admit_to_type
 from ptolemy.api.services import Call
+from ptolemy.catalogue import WHOLE_WORKSPACE
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup, read, render
 from ptolemy.engine.read import Page
@@ -41,6 +42,7 @@ ERROR_COLUMNS = ("row", "line", "field", "code", "message")
 class ImportRequest(Body):
     resource_type: ResourceType
     on_error: OnError = "abort"
+    into_existing: bool = False
 
 
 class RowError(BaseModel):
@@ -100,6 +102,8 @@ async def _create(call: Call) -> Response:
     """The file is kept and the import waits for its turn: ask at `Location` how far it has come."""
     form = await _form(call)
     asked: ImportRequest = validated(ImportRequest, form.fields)
+    admit_to_type(call, asked.resource_type)
+    _refuse_options(asked)
     file = form.files.get("file")
     if file is None or len(form.files) > 1:
         raise Invalid(FieldError("file", "required", "the form must carry one file, named file"))
@@ -119,6 +123,19 @@ async def _create(call: Call) -> Response:
     finally:
         if answer is None or idempotency.is_replayed(answer):
             await call.services.files.delete(file_key(call.caller.workspace_id, upload.import_id))
+
+
+def _refuse_options(asked: ImportRequest) -> None:
+    whole = asked.resource_type == WHOLE_WORKSPACE
+    if whole and asked.on_error != "abort":
+        raise Invalid(
+            FieldError("on_error", "not_for_workspace", "must be abort: a workspace is restored whole or not")
+        )
+    if asked.into_existing and not whole:
+        raise Invalid(FieldError("into_existing", "for_workspace", "is for the resource type workspace alone"))
+    if asked.into_existing:
+        message = "is not offered yet: restore into an empty workspace, and import single files from there"
+        raise Invalid(FieldError("into_existing", "not_offered", message))
 
 
 async def _form(call: Call) -> Form:

@@ -30,7 +30,7 @@ def file_key(workspace_id: UUID, export_id: UUID, sha256: str) -> str:
 async def request_export(
     tx: Transaction,
     resource_type: str,
-    file_format: Format,
+    file_format: Format | Literal["zip"],
     compression: Compression | None,
     *,
     include_archived: bool,

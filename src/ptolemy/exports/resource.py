@@ -14,7 +14,7 @@ class Exports(Resource):
     lifecycle = Lifecycle(archive=False, hard_delete=False)
 
     resource_type = Text(required=True)
-    format = Choice("json", "csv", required=True)
+    format = Choice("json", "csv", "zip", required=True)
     compression = Choice("gzip")
     include_archived = Boolean(required=True)
     filter = Json()

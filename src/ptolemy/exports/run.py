@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO, cast
 
-from ptolemy.catalogue import EXPORTED
+from ptolemy.catalogue import EXPORTED, WHOLE_WORKSPACE
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql, every
 from ptolemy.database.transaction import Row, Transaction
@@ -22,6 +22,7 @@ from ptolemy.events import log
 from ptolemy.exports.columns.export import export_values
 from ptolemy.exports.requests import ended, file_key
 from ptolemy.exports.rows import csv_writer, json_writer, rows
+from ptolemy.exports.workspace import write_workspace
 from ptolemy.files.store import FileStore, room_for
 from ptolemy.formats import gzip
 from ptolemy.jobs.job import Interrupted, Job
@@ -31,6 +32,7 @@ from ptolemy.kernel.problems import Problem
 from ptolemy.resources.time_series_values import TimeSeriesValues
 
 KEPT_DAYS = 7
+_NO_ROOM = "the server's temporary directory has no room for the export"
 
 
 class Cancelled(Exception):
@@ -89,9 +91,11 @@ class ExportHandler:
             return row
 
     async def _write(self, job: Job, caller: Caller, row: Row, path: Path) -> Written:
+        if row["resource_type"] == WHOLE_WORKSPACE:
+            return await self._write_workspace(job, caller, path)
         resource = EXPORTED[row["resource_type"]]
         with ExitStack() as stack:
-            stack.enter_context(room_for("the server's temporary directory has no room for the export"))
+            stack.enter_context(room_for(_NO_ROOM))
             file = _Hashed(stack.enter_context(path.open("wb")))
             out = (
                 stack.enter_context(gzip.deflate(cast(BinaryIO, file))) if row["compression"] else cast(BinaryIO, file)
@@ -99,6 +103,15 @@ class ExportHandler:
             async with self._database.snapshot(caller) as tx:
                 number = await _write_rows(job, tx, resource, row, out)
         return Written(number, file.size, file.sha256.hexdigest())
+
+    async def _write_workspace(self, job: Job, caller: Caller, path: Path) -> Written:
+        with room_for(_NO_ROOM), path.open("w+b") as file:
+            async with self._database.snapshot(caller) as tx:
+                number = await write_workspace(tx, file, lambda: _check_in(job))
+            file.seek(0)
+            # Read once more: what can't be read again is no backup.
+            digest = await asyncio.to_thread(hashlib.file_digest, file, "sha256")
+            return Written(number, file.tell(), digest.hexdigest())
 
     async def _keep(self, job: Job, written: Written, path: Path) -> None:
         # A worker that comes late would leave a file that nobody removes.

@@ -24,6 +24,22 @@ class ErrorSummary(Json):
     }
 
 
+class FileCounts(Json):
+    """Of a whole workspace: what each file should come to and what became of it."""
+
+    shown = {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "file": {"type": "string"},
+                **{name: {"type": "integer"} for name in ("expected", "created", "changed", "failed")},
+            },
+            "required": ["file", "expected", "created", "changed", "failed"],
+        },
+    }
+
+
 class Imports(Resource):
     """One file on its way into the workspace."""
 
@@ -32,7 +48,7 @@ class Imports(Resource):
     lifecycle = Lifecycle(archive=False, hard_delete=False)
 
     resource_type = Text(required=True)
-    format = Choice("json", "csv")
+    format = Choice("json", "csv", "zip")
     status = Choice(*STATUSES, required=True)
     on_error = Choice("abort", "continue", required=True)
     dry_run = Boolean(required=True)
@@ -45,6 +61,7 @@ class Imports(Resource):
     rows_updated = Integer(required=True)
     rows_failed = Integer(required=True)
     error_summary = ErrorSummary(required=True)
+    files = FileCounts()
     error = Text()
     created_by = RecordId()
     started_at = Timestamp()
