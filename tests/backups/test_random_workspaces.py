@@ -182,7 +182,7 @@ def _comes_back(new_workspace: NewWorkspace, script: Script) -> None:
     assert contents(other.export_workspace()) == contents(archive)
 
 
-_SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+_SETTINGS: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 @settings(max_examples=25, **_SETTINGS)

@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 
 
 def entry_of(file: PackedFile) -> Entry:
-    return Entry(file.name, _DEFLATED, int(file.crc32, 16), file.packed_bytes, file.bytes)
+    return Entry(file.name, _DEFLATED, file.crc32, file.packed_bytes, file.bytes)
 
 
 def manifest_entry(content: bytes) -> Entry:
@@ -162,7 +162,7 @@ class FileWriter:
             self._sha256.hexdigest(),
             sum(block.packed_bytes for block in self._blocks),
             self._packed_sha256.hexdigest(),
-            f"{self._crc32:08x}",
+            self._crc32,
             self._blocks,
         )
 

@@ -18,7 +18,7 @@ from ptolemy.kernel.problems import TooLarge
 
 _MANIFEST_BYTES = 64 << 20
 _AT_ONCE = 1 << 20
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 """What the library raises over bytes that are no archive, or were one."""
 
 
@@ -74,7 +74,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
                 manifest = decode_manifest(said.read(_MANIFEST_BYTES))
         except KeyError:
             raise UnreadableFile("unknown_format", f"the ZIP has no {MANIFEST}: it is no workspace's backup") from None
-        except _BROKEN as error:
+        except BROKEN as error:
             raise UnreadableFile("damaged_archive", f"the ZIP is cut or damaged: {error}") from None
         yield Archive(zipped, manifest)
 
@@ -93,7 +93,7 @@ class _Bounded(io.RawIOBase):
         target = memoryview(cast(bytearray, buffer))
         try:
             content = self._source.read(min(len(target), self._left + 1))
-        except _BROKEN as error:
+        except BROKEN as error:
             raise UnreadableFile("damaged_archive", f"{self._file.name} is damaged: {error}") from None
         self._left -= len(content)
         if self._left < 0:

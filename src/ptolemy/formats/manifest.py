@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -12,27 +12,32 @@ MANIFEST = "manifest.json"
 FORMAT = "ptolemy-workspace"
 FORMAT_VERSION = 1
 
+Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Checksum = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,100}\.json$")]
+
 
 class Block(msgspec.Struct, frozen=True):
     """A run of whole lines that can be inflated and checked by itself."""
 
-    rows: int
-    bytes: int
-    packed_bytes: int
-    sha256: str
+    rows: Size
+    bytes: Size
+    packed_bytes: Size
+    sha256: Digest
 
 
 class PackedFile(msgspec.Struct, frozen=True):
     """One file: `sha256` and `crc32` are of its content, `packed_sha256` of its compressed bytes in the archive."""
 
-    name: str
+    name: Name
     resource: str
-    rows: int
-    bytes: int
-    sha256: str
-    packed_bytes: int
-    packed_sha256: str
-    crc32: str
+    rows: Size
+    bytes: Size
+    sha256: Digest
+    packed_bytes: Size
+    packed_sha256: Digest
+    crc32: Checksum
     blocks: list[Block]
 
 
