@@ -1,7 +1,12 @@
 """An import as its user sees it; the engine reads it, only this room writes it."""
 
+from typing import Any
+
+import msgspec
+
 from ptolemy.engine.fields import Boolean, Choice, Integer, Json, RecordId, Text, Timestamp
 from ptolemy.engine.resource import Lifecycle, Resource
+from ptolemy.kernel.json import decode_exact, encode
 
 STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 
@@ -38,6 +43,10 @@ class FileCounts(Json):
             "required": ["file", "expected", "created", "changed", "failed"],
         },
     }
+
+    def show(self, stored: Any) -> msgspec.Raw:
+        names = self.shown["items"]["properties"]
+        return msgspec.Raw(encode([{name: count[name] for name in names} for count in decode_exact(stored)]))
 
 
 class Imports(Resource):
