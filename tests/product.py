@@ -83,6 +83,18 @@ class Workspace:
         data = {"resource_type": resource_type, "on_error": on_error}
         return self.finished("imports", answered(self.robot.post("/imports", files=files, data=data), 202))
 
+    def export_workspace(self) -> bytes:
+        """The archive of all there is."""
+        job = self.finished("exports", answered(self.admin.post("/exports", json={"resource_type": "workspace"}), 202))
+        assert job["status"] == "completed", job
+        return httpx.get(job["download_url"]).content
+
+    def import_workspace(self, archive: bytes) -> dict[str, Any]:
+        """The finished import of an archive."""
+        files = {"file": ("workspace.zip", archive)}
+        asked = self.admin.post("/imports", files=files, data={"resource_type": "workspace"})
+        return self.finished("imports", answered(asked, 202))
+
     def finished(self, jobs: str, job: Mapping[str, Any]) -> dict[str, Any]:
         def ended() -> dict[str, Any] | None:
             now = answered(self.robot.get(f"/{jobs}/{job['id']}"), 200)

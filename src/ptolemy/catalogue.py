@@ -42,6 +42,10 @@ EXPORTED: dict[str, Resource] = {resource.table: resource for resource in RESOUR
 """By resource type: what exports and imports carry, in the order of a restore."""
 
 
+WHOLE_WORKSPACE = "workspace"
+"""The resource type of an export or import of everything."""
+
+
 async def seed(tx: Transaction) -> None:
     """What every new workspace begins with."""
     await seed_statuses(tx, LISTING_STATUSES)

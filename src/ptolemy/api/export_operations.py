@@ -15,8 +15,9 @@ from ptolemy.api.answers import json
 from ptolemy.api.operations import Operation
 from ptolemy.api.ranges import settle_range
 from ptolemy.api.resource_operations import WORKSPACE, list_query
-from ptolemy.api.resource_types import ResourceType
+from ptolemy.api.resource_types import ResourceType, admit_to_type
 from ptolemy.api.services import Call
+from ptolemy.catalogue import WHOLE_WORKSPACE
 from ptolemy.database.transaction import Row
 from ptolemy.engine import lookup, read, render
 from ptolemy.engine.filters import Condition
@@ -28,7 +29,7 @@ from ptolemy.exports.resource import Exports
 from ptolemy.files.store import ServedAs
 from ptolemy.formats.detection import Format
 from ptolemy.kernel.json import encode
-from ptolemy.kernel.problems import Forbidden, NotFound
+from ptolemy.kernel.problems import FieldError, Forbidden, Invalid, NotFound
 from ptolemy.kernel.timestamps import write_timestamp
 
 GOOD_FOR_SECONDS = 15 * 60
@@ -91,18 +92,30 @@ def _signed(method: str, summary: str, openapi: Mapping[str, Any]) -> Operation:
 
 
 async def _create(call: Call) -> Response:
+    """A whole workspace is always one ZIP with everything in it, and takes no options."""
     asked = call.body
+    admit_to_type(call, asked.resource_type)
+    if asked.resource_type == WHOLE_WORKSPACE:
+        _refuse_options(asked)
     async with call.transaction() as tx:
+        whole = asked.resource_type == WHOLE_WORKSPACE
         row, warnings = await request_export(
             tx,
             asked.resource_type,
-            asked.format,
+            "zip" if whole else asked.format,
             asked.compression,
             numbers=asked.numbers,
-            include_archived=asked.include_archived,
+            include_archived=whole or asked.include_archived,
             condition=asked.filter,
         )
     return json(encode(await _document(call, row) | render.warned(warnings)), 202, call.location(row["id"]))
+
+
+def _refuse_options(asked: ExportRequest) -> None:
+    chosen = asked.model_fields_set - {"resource_type"} - ({"include_archived"} if asked.include_archived else set())
+    if chosen:
+        message = "must be left out: a whole workspace is one ZIP with everything in it, archived records too"
+        raise Invalid(*(FieldError(name, "not_for_workspace", message) for name in sorted(chosen)))
 
 
 async def _list(call: Call) -> Response:

@@ -21,8 +21,9 @@ from ptolemy.api.bodies import validated
 from ptolemy.api.multipart import Form, form_schema, read_form, too_large
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE, list_query
-from ptolemy.api.resource_types import ResourceType
+from ptolemy.api.resource_types import ResourceType, admit_to_type
 from ptolemy.api.services import Call
+from ptolemy.catalogue import WHOLE_WORKSPACE
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup, read, render
 from ptolemy.engine.read import Page
@@ -47,6 +48,7 @@ class ImportRequest(Body):
     on_error: OnError = "abort"
     identifier_column: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     dry_run: bool = False
+    into_existing: bool = False
     upload_id: UUID | None = None
 
 
@@ -107,6 +109,8 @@ async def _create(call: Call) -> Response:
     """The file is kept and the import waits for its turn: ask at `Location` how far it has come."""
     form = await _form(call)
     asked: ImportRequest = validated(ImportRequest, form.fields)
+    admit_to_type(call, asked.resource_type)
+    _refuse_options(asked)
     if asked.upload_id is not None:
         if form.files:
             raise Invalid(FieldError("upload_id", "beside_file", "takes the place of the file: send either"))
@@ -131,6 +135,26 @@ async def _create(call: Call) -> Response:
     finally:
         if answer is None or idempotency.is_replayed(answer):
             await discard(call.services.files, file_key(call.caller.workspace_id, upload.import_id))
+
+
+def _refuse_options(asked: ImportRequest) -> None:
+    whole = asked.resource_type == WHOLE_WORKSPACE
+    if whole and asked.on_error != "abort":
+        raise Invalid(
+            FieldError("on_error", "not_for_workspace", "must be abort: a workspace is restored whole or not")
+        )
+    if whole and asked.identifier_column:
+        message = "must be left out: a workspace is restored by the ids of its records"
+        raise Invalid(FieldError("identifier_column", "not_for_workspace", message))
+    if whole and asked.dry_run:
+        raise Invalid(
+            FieldError("dry_run", "not_offered", "is not offered yet for a whole workspace: verify the backup")
+        )
+    if asked.into_existing and not whole:
+        raise Invalid(FieldError("into_existing", "for_workspace", "is for the resource type workspace alone"))
+    if asked.into_existing:
+        message = "is not offered yet: restore into an empty workspace, and import single files from there"
+        raise Invalid(FieldError("into_existing", "not_offered", message))
 
 
 async def _form(call: Call) -> Form:

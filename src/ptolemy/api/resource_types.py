@@ -1,17 +1,29 @@
-"""The resource types that exports and imports take."""
+"""The resource types that exports and imports take, and who may ask for which."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from ptolemy.catalogue import EXPORTED
+from ptolemy.api.services import Call
+from ptolemy.catalogue import EXPORTED, WHOLE_WORKSPACE
+from ptolemy.kernel.actors import allows
+from ptolemy.kernel.problems import Forbidden
+
+_TYPES = (*EXPORTED, WHOLE_WORKSPACE)
 
 
 def _known(value: str) -> str:
-    if value not in EXPORTED:
-        raise PydanticCustomError("unknown_resource_type", "must be one of {types}", {"types": ", ".join(EXPORTED)})
+    if value not in _TYPES:
+        raise PydanticCustomError("unknown_resource_type", "must be one of {types}", {"types": ", ".join(_TYPES)})
     return value
 
 
-ResourceType = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(EXPORTED)})]
+ResourceType = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(_TYPES)})]
+
+
+def admit_to_type(call: Call, resource_type: str) -> None:
+    """A whole workspace carries its schema, which takes an editor to write; the rest is for members."""
+    held = call.signed_in.role
+    if resource_type == WHOLE_WORKSPACE and not allows(held, "editor"):
+        raise Forbidden("forbidden", f"a whole workspace needs the role editor, yours is {held}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ptolemy.cli import demo, doctor, migrate, serve, token, user, worker, workspace
+from ptolemy.cli import demo, diff, doctor, migrate, serve, token, user, verify, worker, workspace
 from ptolemy.cli.groups import group
 
 app = group("A self-hosted store for financial reference data and time series.")
@@ -14,6 +14,8 @@ app.command("serve", epilog=serve.EXAMPLE)(serve.serve)
 app.command("worker", epilog=worker.EXAMPLE)(worker.worker)
 app.command("migrate", epilog=migrate.EXAMPLE)(migrate.migrate)
 app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
+app.command("verify", epilog=verify.EXAMPLE)(verify.verify)
+app.command("diff", epilog=diff.EXAMPLE)(diff.diff)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.add_typer(workspace.commands)
 app.add_typer(user.commands)

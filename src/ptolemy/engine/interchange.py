@@ -44,6 +44,8 @@ class Interchange:
     """The file form of one resource."""
 
     resource: type[Resource]
+    with_schema: bool = False
+    """The file goes along with the schema and its ids: what refers to the schema does so by UUID alone."""
 
     @cached_property
     def columns(self) -> Sequence[Column]:
@@ -52,7 +54,7 @@ class Interchange:
             if not isinstance(of, Reference):
                 found.append(of)
             elif of.target.is_schema:
-                found.append(Name(of.name, (of,)))
+                found.append(of if self.with_schema else Name(of.name, (of,)))
             else:
                 found += [of, *_names(of)]
         return [*found, *times(self.resource).values()]

@@ -10,6 +10,7 @@ MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "ndjson": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
+    "zip": "application/zip",
 }
 
 

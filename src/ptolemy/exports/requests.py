@@ -33,7 +33,7 @@ def file_key(workspace_id: UUID, export_id: UUID, sha256: str) -> str:
 async def request_export(
     tx: Transaction,
     resource_type: str,
-    file_format: Format,
+    file_format: Format | Literal["zip"],
     compression: Compression | None,
     *,
     numbers: Numbers | None,
@@ -41,9 +41,11 @@ async def request_export(
     condition: Condition | None,
 ) -> tuple[Row, list[str]]:
     """The queued export, and warnings; what can't be done is refused now rather than in the job."""
-    _refuse_for_format(file_format, compression, numbers)
-    resource = type(EXPORTED[resource_type])
-    wanted = await wanted_rows(tx, resource, condition, include_archived=include_archived)
+    warnings: list[str] = []
+    if file_format != "zip":
+        _refuse_for_format(file_format, compression, numbers)
+        resource = type(EXPORTED[resource_type])
+        warnings = (await wanted_rows(tx, resource, condition, include_archived=include_archived)).warnings
     stored: dict[str, Any] | None = None
     if condition is not None:
         stored = condition.model_dump(mode="python", by_alias=True, exclude_unset=True)
@@ -66,7 +68,7 @@ async def request_export(
     )
     assert row is not None  # noqa: S101 - an insert that returns
     await queue.enqueue(tx, KIND, row["id"], tx.workspace_id, tx.caller.packed())
-    return row, wanted.warnings
+    return row, warnings
 
 
 def _refuse_for_format(file_format: Format, compression: Compression | None, numbers: Numbers | None) -> None:

@@ -14,7 +14,7 @@ class Exports(Resource):
     lifecycle = Lifecycle(archive=False, hard_delete=False)
 
     resource_type = Text(required=True)
-    format = Choice("json", "csv", "ndjson", "parquet", required=True)
+    format = Choice("json", "csv", "ndjson", "parquet", "zip", required=True)
     compression = Choice("gzip")
     numbers = Choice("string", "decimal", "float64")
     include_archived = Boolean(required=True)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ptolemy.catalogue import EXPORTED
+from ptolemy.catalogue import EXPORTED, WHOLE_WORKSPACE
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
@@ -24,6 +24,7 @@ from ptolemy.exports.download import served_as
 from ptolemy.exports.requests import ended, file_key
 from ptolemy.exports.rows import row_writer, rows
 from ptolemy.exports.selection import wanted_rows
+from ptolemy.exports.workspace import write_workspace
 from ptolemy.files.scratch import scratch_folder
 from ptolemy.files.store import FileStore, room_for
 from ptolemy.formats import gzip
@@ -34,6 +35,7 @@ from ptolemy.kernel.problems import Problem
 from ptolemy.resources.time_series_values import TimeSeriesValues
 
 KEPT_DAYS = 7
+_NO_ROOM = "the server's temporary directory has no room for the export"
 
 
 class Cancelled(Exception):
@@ -92,9 +94,11 @@ class ExportHandler:
             return row
 
     async def _write(self, job: Job, caller: Caller, row: Row, path: Path) -> Written:
+        if row["resource_type"] == WHOLE_WORKSPACE:
+            return await self._write_workspace(job, caller, path)
         resource = EXPORTED[row["resource_type"]]
         with ExitStack() as stack:
-            stack.enter_context(room_for("the server's temporary directory has no room for the export"))
+            stack.enter_context(room_for(_NO_ROOM))
             file = _Hashed(stack.enter_context(path.open("wb")))
             out = (
                 stack.enter_context(gzip.deflate(cast(BinaryIO, file))) if row["compression"] else cast(BinaryIO, file)
@@ -102,6 +106,15 @@ class ExportHandler:
             async with self._database.snapshot(caller) as tx:
                 number = await _write_rows(job, tx, resource, row, out)
         return Written(number, file.size, file.sha256.hexdigest())
+
+    async def _write_workspace(self, job: Job, caller: Caller, path: Path) -> Written:
+        with room_for(_NO_ROOM), path.open("w+b") as file:
+            async with self._database.snapshot(caller) as tx:
+                number = await write_workspace(tx, file, lambda: _check_in(job))
+            file.seek(0)
+            # Read once more: what can't be read again is no backup.
+            digest = await asyncio.to_thread(hashlib.file_digest, file, "sha256")
+            return Written(number, file.tell(), digest.hexdigest())
 
     async def _keep(self, job: Job, row: Row, written: Written, path: Path) -> None:
         # A worker that comes late would leave a file that nobody removes.

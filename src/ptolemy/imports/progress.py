@@ -75,6 +75,18 @@ async def store_progress(tx: Transaction, import_id: UUID, progress: Progress, *
     await tx.run(statement)
 
 
+async def store_files(tx: Transaction, import_id: UUID, counts: Sequence[Any]) -> None:
+    """What became of each file of a whole workspace, as dataclasses whose fields are the answer's."""
+    await tx.run(
+        Sql.of(
+            "update imports set files = ? where workspace_id = ? and id = ?",
+            encode(counts).decode(),
+            tx.workspace_id,
+            import_id,
+        )
+    )
+
+
 async def store_errors(tx: Transaction, import_id: UUID, errors: Sequence[RowError]) -> None:
     if not errors:
         return

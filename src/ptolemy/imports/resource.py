@@ -1,7 +1,12 @@
 """An import as its user sees it; the engine reads it, only this room writes it."""
 
+from typing import Any
+
+import msgspec
+
 from ptolemy.engine.fields import Boolean, Choice, Integer, Json, RecordId, Text, Timestamp
 from ptolemy.engine.resource import Lifecycle, Resource
+from ptolemy.kernel.json import decode_exact, encode
 
 STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 
@@ -24,6 +29,26 @@ class ErrorSummary(Json):
     }
 
 
+class FileCounts(Json):
+    """Of a whole workspace: what each file should come to and what became of it."""
+
+    shown = {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "file": {"type": "string"},
+                **{name: {"type": "integer"} for name in ("expected", "created", "changed", "failed")},
+            },
+            "required": ["file", "expected", "created", "changed", "failed"],
+        },
+    }
+
+    def show(self, stored: Any) -> msgspec.Raw:
+        names = self.shown["items"]["properties"]
+        return msgspec.Raw(encode([{name: count[name] for name in names} for count in decode_exact(stored)]))
+
+
 class Imports(Resource):
     """One file on its way into the workspace."""
 
@@ -32,7 +57,7 @@ class Imports(Resource):
     lifecycle = Lifecycle(archive=False, hard_delete=False)
 
     resource_type = Text(required=True)
-    format = Choice("json", "csv", "ndjson", "parquet")
+    format = Choice("json", "csv", "ndjson", "parquet", "zip")
     status = Choice(*STATUSES, required=True)
     on_error = Choice("abort", "continue", required=True)
     identifier_column = Text()
@@ -46,6 +71,7 @@ class Imports(Resource):
     rows_updated = Integer(required=True)
     rows_failed = Integer(required=True)
     error_summary = ErrorSummary(required=True)
+    files = FileCounts()
     error = Text()
     created_by = RecordId()
     started_at = Timestamp()

@@ -10,22 +10,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ptolemy.catalogue import EXPORTED
+from ptolemy.catalogue import EXPORTED, WHOLE_WORKSPACE
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.events import log
 from ptolemy.files.store import FileStore
+from ptolemy.formats.archive_reader import open_archive
 from ptolemy.formats.detection import detect
 from ptolemy.imports.opening import Opening, open_file
 from ptolemy.imports.pipeline import Pipeline, ahead
-from ptolemy.imports.progress import Progress, store_errors, store_progress
+from ptolemy.imports.progress import Outcome, Progress, store_errors, store_files, store_progress
 from ptolemy.imports.requests import ended
 from ptolemy.imports.source import let_go, opened_source
+from ptolemy.imports.workspace import FileCount, restore
 from ptolemy.jobs.job import Interrupted, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Problem
@@ -63,9 +65,11 @@ class ImportHandler:
         caller = Caller.unpacked(job.workspace_id, job.payload)
         row = await self._begin(job, caller)
         if row is None:
-            return
+            return None
         progress = Progress.of(row)
         try:
+            if row["resource_type"] == WHOLE_WORKSPACE:
+                return await self._workspace(job, caller, progress)
             async with (
                 opened_source(self._database, self._files, caller, job.id) as path,
                 self._opened(job, caller, row, path) as pipeline,
@@ -134,20 +138,26 @@ class ImportHandler:
     async def _opened(self, job: Job, caller: Caller, row: Row, path: Path) -> AsyncIterator[Pipeline[Any]]:
         """The file's pipeline; what the file is, is told before anything of it is refused."""
         detected = await asyncio.to_thread(detect, path)
+        await self._tell_format(job, caller, detected.format)
+        resource, key = EXPORTED[row["resource_type"]], row["identifier_column"]
+        limit = await self._limit_of(path)
+        async with open_file(Opening(self._database, caller, resource, path, detected, limit, key)) as pipeline:
+            yield pipeline
+
+    async def _tell_format(self, job: Job, caller: Caller, file_format: str) -> None:
         async with self._database.transaction(caller) as tx:
             await tx.run(
                 Sql.of(
                     "update imports set format = ? where workspace_id = ? and id = ?",
-                    detected.format,
+                    file_format,
                     tx.workspace_id,
                     job.id,
                 )
             )
-        resource = EXPORTED[row["resource_type"]]
-        key = row["identifier_column"]
-        limit = max(self._limit, _HONEST_RATIO * (await asyncio.to_thread(path.stat)).st_size)
-        async with open_file(Opening(self._database, caller, resource, path, detected, limit, key)) as pipeline:
-            yield pipeline
+
+    async def _limit_of(self, path: Path) -> int:
+        """What the file may unfold to."""
+        return max(self._limit, _HONEST_RATIO * (await asyncio.to_thread(path.stat)).st_size)
 
     async def _batch_by_batch(self, job: Job, caller: Caller, pipeline: Pipeline[Any], progress: Progress) -> None:
         skip = progress.processed
@@ -198,6 +208,34 @@ class ImportHandler:
                     await store_errors(beside, job.id, outcome.errors)
                     await store_progress(beside, job.id, progress, kept=False)
                     await job.still_ours(beside)
+
+    async def _workspace(self, job: Job, caller: Caller, progress: Progress) -> None:
+        """A whole workspace, all or nothing; it is completed only when it holds what the manifest says."""
+        files: dict[str, FileCount] = {}
+
+        async def told(count: FileCount, outcome: Outcome) -> None:
+            files[count.file] = count
+            progress.add(outcome)
+            errors = [error._replace(message=f"{count.file}: {error.message}") for error in outcome.errors]
+            # Told beside the restore's own transaction, which may take long or be undone.
+            async with self._database.transaction(caller) as beside:
+                await store_errors(beside, job.id, errors)
+                await store_progress(beside, job.id, progress, kept=False)
+                # Nothing is created before the whole is committed.
+                await store_files(beside, job.id, [replace(each, created=0) for each in files.values()])
+                await job.still_ours(beside)
+
+        async with opened_source(self._database, self._files, caller, job.id) as path:
+            with open_archive(path) as archive:
+                await self._tell_format(job, caller, "zip")
+                await asyncio.to_thread(archive.check, await self._limit_of(path))
+                async with self._database.bulk(caller) as tx:
+                    await job.let_go_when_frozen(tx)
+                    counts = await restore(tx, archive, lambda pipeline: self._batches(job, pipeline), told)
+                    if progress.failed:
+                        raise RowsRefused
+                    await store_files(tx, job.id, counts)
+                    await self._finish(tx, job, progress, _completed(progress))
 
     async def _analyze(self, caller: Caller, row: Row, progress: Progress) -> None:
         """Tells the planner of many new rows; until then it would sort the table for every page of a list."""

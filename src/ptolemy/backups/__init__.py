@@ -1,0 +1,1 @@
+"""Backups as their owner has them, on a disk: looked at and compared without a server."""

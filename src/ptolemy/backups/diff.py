@@ -1,0 +1,103 @@
+"""What is different between two backups: rows added, removed and changed, by resource and field.
+
+Files are in order of id, so both are read once, side by side, whatever their size.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ptolemy.backups.files import BackupFile
+from ptolemy.backups.findings import Finding
+from ptolemy.backups.opening import Backup, open_backup
+from ptolemy.catalogue import RESOURCES
+
+_FIRST = 10
+
+
+@dataclass
+class Difference:
+    """Of one resource: how many rows, the first ids of each kind, and how many changed in which field."""
+
+    resource: str
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    fields: Counter[str] = field(default_factory=Counter)
+    first: dict[str, list[str]] = field(default_factory=dict)
+
+    def tell(self, kind: str, record: str) -> None:
+        known = self.first.setdefault(kind, [])
+        if len(known) < _FIRST:
+            known.append(record)
+
+
+@dataclass
+class Comparison:
+    differences: list[Difference]
+    findings: list[Finding]
+    """What couldn't be compared since a backup is damaged."""
+
+    @property
+    def equal(self) -> bool:
+        return not any(each.added or each.removed or each.changed for each in self.differences)
+
+
+def compare(one: Path, other: Path) -> Comparison:
+    """What has to happen to `one` to become `other`. A file that only one of them has counts as empty in the other."""
+    backups = open_backup(one), open_backup(other)
+    sides = [_by_resource(backup) for backup in backups]
+    differences = [
+        _difference(resource.table, *(side.get(resource.table) for side in sides))
+        for resource in RESOURCES
+        if any(resource.table in side for side in sides)
+    ]
+    findings = [finding for backup in backups for finding in backup.findings]
+    findings += [finding for side in sides for file in side.values() for finding in file.findings]
+    return Comparison(differences, findings)
+
+
+def _by_resource(backup: Backup) -> dict[str, BackupFile]:
+    return {file.resource: file for file in backup.files}
+
+
+def _difference(resource: str, one: BackupFile | None, other: BackupFile | None) -> Difference:
+    found = Difference(resource)
+    before, after = _rows(one), _rows(other)
+    old, new = next(before, None), next(after, None)
+    while old is not None or new is not None:
+        old_id, new_id = _id(old), _id(new)
+        if new is None or (old is not None and old_id < new_id):
+            found.removed += 1
+            found.tell("removed", old_id)
+            old = next(before, None)
+        elif old is None or new_id < old_id:
+            found.added += 1
+            found.tell("added", new_id)
+            new = next(after, None)
+        else:
+            if fields := _changed(old, new):
+                found.changed += 1
+                found.fields.update(fields)
+                found.tell("changed", old_id)
+            old, new = next(before, None), next(after, None)
+    return found
+
+
+def _rows(file: BackupFile | None) -> Iterator[Mapping[str, Any]]:
+    for rows in file.rows() if file else ():
+        yield from rows.found or ()
+
+
+def _id(row: Mapping[str, Any] | None) -> str:
+    return str(row.get("id", "")) if row else ""
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    if old == new:
+        return []
+    return [name for name in {**old, **new} if old.get(name) != new.get(name)]

@@ -1,0 +1,198 @@
+"""Whatever the API takes comes back from an archive as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.backups.archives import contents
+from tests.product import Workspace
+
+NewWorkspace = Callable[[], Workspace]
+Script = list[tuple[str, dict[str, Any]]]
+"""Bodies by collection, in order; what is refused is left out."""
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12) | st.sampled_from(
+    ["", "=1+1", "'", "\r\n", " ", "\u202e", "null", '"', "\\", "日本", "\U0001f71a", "\x7f", "\u2028"]
+)
+NAMES = st.sampled_from(["a", "=d", "日本", 'say"so"'])
+KEYS = st.sampled_from(["k1", "k2", "k3"])
+KINDS = st.sampled_from(["text", "number", "date", "boolean"])
+NUMBERS = st.decimals(allow_nan=False, allow_infinity=False).map(lambda number: f"{number:f}"[:100]) | st.sampled_from(
+    ["0", "-0.000", "1E-20", "9" * 100, "0." + "0" * 99 + "1", "45.820"]
+)
+DAYS = st.dates().map(str)
+INSTANTS = st.datetimes().map(lambda instant: f"{instant.isoformat()}Z")
+JSONS = st.dictionaries(
+    TEXTS, st.recursive(st.none() | st.booleans() | st.integers() | TEXTS, st.lists, max_leaves=4), max_size=3
+)
+FIELD_VALUES = st.dictionaries(KEYS, st.none() | TEXTS | NUMBERS | DAYS | st.booleans(), max_size=3)
+
+
+def fields(types: st.SearchStrategy[str]) -> dict[str, Any]:
+    return {
+        "type_id": types,
+        "field_key": KEYS,
+        "data_type": KINDS,
+        "field_label": TEXTS,
+        "is_required": st.booleans(),
+        "allow_null": st.booleans(),
+        "display_order": st.integers(-3, 3),
+    }
+
+
+BODIES: dict[str, dict[str, Any]] = {
+    "instrument-types": {"identifier": NAMES, "name": TEXTS},
+    "instrument-type-fields": fields(NAMES),
+    "market-types": {"identifier": NAMES, "description": TEXTS},
+    "market-type-fields": fields(NAMES),
+    "series": {"identifier": NAMES, "kind": st.sampled_from(["scalar", "composite"]), "unit": TEXTS},
+    "time-series-type-fields": fields(NAMES),
+    "market-listing-statuses": {"identifier": NAMES | st.just("active"), "is_tradable": st.booleans()},
+    "instruments": {
+        "identifier": NAMES,
+        "name": TEXTS,
+        "type_id": NAMES,
+        "field_values": FIELD_VALUES,
+        "extras": JSONS,
+    },
+    "instrument-tags": {"identifier": NAMES, "name": TEXTS, "parent_id": st.none() | NAMES},
+    "instrument-tag-assignments": {"instrument_id": NAMES, "tag_id": NAMES},
+    "markets": {"identifier": NAMES, "name": TEXTS, "type_id": NAMES, "field_values": FIELD_VALUES},
+    "market-calendars": {"market_id": NAMES, "date": DAYS, "is_open": st.booleans(), "name": TEXTS},
+    "market-listings": {
+        "instrument_id": NAMES,
+        "market_id": NAMES,
+        "lot_size": st.sampled_from([None, "1.00", "0.5"]),
+        "status_id": NAMES,
+        "listed_on": DAYS,
+    },
+    "market-listing-suspensions": {"listing_id": NAMES, "suspended_from": INSTANTS, "reason": TEXTS},
+    "time-series-values": {
+        "instrument_id": NAMES,
+        "type_id": NAMES,
+        "timestamp": INSTANTS,
+        "value": NUMBERS,
+        "field_values": FIELD_VALUES,
+    },
+    "composite-time-series-values": {
+        "instrument_id": NAMES,
+        "type_id": NAMES,
+        "timestamp": INSTANTS,
+        "items": st.lists(
+            st.fixed_dictionaries({"field_key": KEYS, "value": NUMBERS | TEXTS}),
+            max_size=3,
+            unique_by=lambda item: item["field_key"],
+        ),
+    },
+}
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> Script:
+    """Some records of each resource, in an order in which many are accepted, and then archived, moved, restored."""
+    script: Script = []
+    for collection, fields_ in BODIES.items():
+        for _ in range(draw(st.integers(1, 4))):
+            script.append((collection, {name: draw(value) for name, value in fields_.items()}))
+    after = st.tuples(
+        st.sampled_from(["archive", "restore", "move"]), st.sampled_from(list(BODIES)), st.integers(0, 5), NAMES
+    )
+    for verb, collection, place, name in draw(st.lists(after, max_size=10)):
+        script.append((verb, {"collection": collection, "place": place, "name": name}))
+    return script
+
+
+def play(workspace: Workspace, script: Script) -> None:
+    made: dict[str, list[str]] = {}
+    for place, (collection, body) in enumerate(script):
+        if collection in BODIES:
+            sent = {name: _reference(made, collection, name, place) or value for name, value in body.items()}
+            if record := _created(workspace, collection, sent):
+                made.setdefault(collection, []).append(record)
+        elif ids := made.get(body["collection"]):
+            answer = _again(workspace, collection, body, ids[body["place"] % len(ids)])
+            assert answer.status_code < 500, answer.text
+
+
+REFERENCES = {
+    "instrument_id": "instruments",
+    "market_id": "markets",
+    "listing_id": "market-listings",
+    "tag_id": "instrument-tags",
+    "status_id": "market-listing-statuses",
+}
+TYPES = {
+    "instruments": "instrument-types",
+    "instrument-type-fields": "instrument-types",
+    "markets": "market-types",
+    "market-type-fields": "market-types",
+}
+
+
+def _reference(made: dict[str, list[str]], collection: str, name: str, place: int) -> str | None:
+    """A record that there is, for a field that has to name one."""
+    target = REFERENCES.get(name) or (TYPES.get(collection, "series") if name == "type_id" else None)
+    found = made.get(target or "", [])
+    return found[place % len(found)] if found else None
+
+
+def _created(workspace: Workspace, collection: str, sent: dict[str, Any]) -> str | None:
+    """The record's id; custom fields that are refused are mended until they are accepted."""
+    for guess in ("1", "2026-02-03", "true", "1"):
+        answer = workspace.admin.post(f"/{collection}", json=sent)
+        assert answer.status_code < 500, answer.text
+        if answer.status_code == 201:
+            return str(answer.json()["id"])
+        for error in answer.json().get("errors", []):
+            name, _, key = error["field"].partition(".")
+            if key:
+                sent = sent | {name: _mended(sent[name], key, None if error["code"] == "unknown_field" else guess)}
+    return None
+
+
+def _mended(values: Any, key: str, value: str | None) -> Any:
+    if isinstance(values, dict):
+        rest = {each: given for each, given in values.items() if each != key}
+        return rest if value is None else rest | {key: value}
+    rest_items = [item for item in values if item["field_key"] != key]
+    return rest_items if value is None else [*rest_items, {"field_key": key, "value": value}]
+
+
+def _again(workspace: Workspace, verb: str, body: dict[str, Any], record: str) -> Any:
+    address = f"/{body['collection']}/{record}"
+    if verb == "archive":
+        return workspace.admin.delete(address)
+    if verb == "restore":
+        return workspace.admin.post(f"{address}/restore")
+    moved = {"parent_id": body["name"]} if body["collection"] == "instrument-tags" else {"name": body["name"]}
+    return workspace.admin.patch(address, json=moved)
+
+
+def _comes_back(new_workspace: NewWorkspace, script: Script) -> None:
+    workspace, other = new_workspace(), new_workspace()
+    play(workspace, script)
+    archive = workspace.export_workspace()
+    job = other.import_workspace(archive)
+    assert job["status"] == "completed", job
+    assert contents(other.export_workspace()) == contents(archive)
+
+
+_SETTINGS: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+@settings(max_examples=25, **_SETTINGS)
+@given(scripts())
+def test_a_random_workspace_comes_back_from_its_archive(new_workspace: NewWorkspace, script: Script) -> None:
+    _comes_back(new_workspace, script)
+
+
+@pytest.mark.long
+@settings(max_examples=500, **_SETTINGS)
+@given(scripts())
+def test_500_random_workspaces_come_back_from_their_archives(new_workspace: NewWorkspace, script: Script) -> None:
+    _comes_back(new_workspace, script)
