@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
+from hypothesis import settings
 
 from ptolemy.database.embedded import EmbeddedServer
 from ptolemy.database.pool import Database
@@ -24,6 +25,10 @@ from tests.product import Workspace, answered
 from tests.serving import configured, serving, signed_in
 
 _RUN = pytest.StashKey[Path]()
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("ptolemy", deadline=None)
+settings.load_profile("ptolemy")
 
 
 def pytest_configure(config: pytest.Config) -> None:
