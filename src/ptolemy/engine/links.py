@@ -9,7 +9,6 @@ from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
 from ptolemy.engine.fields.links import Links
-from ptolemy.kernel.identifiers import as_uuid
 from ptolemy.kernel.problems import FieldError, Invalid
 from ptolemy.kernel.quoting import seen
 
@@ -18,8 +17,8 @@ async def difference(
     tx: Transaction, of: Links, row: Row, keys: Sequence[str]
 ) -> tuple[list[Row], list[Mapping[str, Any]]]:
     """The links that go, and the bodies of those that come, so that `keys` is the whole set."""
-    asked = [key.lower() if as_uuid(key) else key for key in keys]
-    found = await lookup.parents(tx, of.other.target, asked, ())
+    asked = [lookup.told(key) for key in keys]
+    found = await lookup.parents(tx, of.other.target, keys, ())
     unknown = [
         FieldError(f"{of.name}.{position}", "unknown_reference", f"no {of.other.target.called} {seen(key)} here")
         for position, key in enumerate(asked)

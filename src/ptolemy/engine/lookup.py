@@ -83,6 +83,13 @@ async def _there(tx: Transaction, target: type[Resource], asked: Mapping[str, UU
     return {key: record for key, record in asked.items() if record in found}
 
 
+def told(name: UUID | Key) -> Key:
+    """A name as `parents` answers it."""
+    if isinstance(name, tuple):
+        return name
+    return str(name).lower() if as_uuid(str(name)) else str(name)
+
+
 async def parents(
     tx: Transaction, target: type[Resource], keys: Collection[str], beside: Collection[Key]
 ) -> dict[Key, Row]:

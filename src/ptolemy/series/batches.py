@@ -18,7 +18,7 @@ from ptolemy.database.transaction import Overtaken, Row, Transaction
 from ptolemy.engine import lookup, store
 from ptolemy.engine.write import Write, creation, differs, follow_up, loaded, prepare
 from ptolemy.events import log
-from ptolemy.kernel.identifiers import as_uuid, uuid7
+from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.problems import FieldError, Invalid
 from ptolemy.kernel.timestamps import write_timestamp
 from ptolemy.resources.time_series_values import Values
@@ -75,8 +75,8 @@ async def _instants(tx: Transaction, resource: Values, sent: Sequence[Sent | Non
     ids = []
     for reference in (resource.instrument_id, resource.type_id):
         keys = {str(record[reference.name]) for record in sent if record}
-        found = await lookup.parents(tx, reference.target, {_normal(key) for key in keys}, ())
-        ids.append({key: found[_normal(key)]["id"] for key in keys if _normal(key) in found})
+        found = await lookup.parents(tx, reference.target, keys, ())
+        ids.append({key: found[told]["id"] for key in keys if (told := lookup.told(key)) in found})
     instruments, series = ids
     places: list[Instant | None] = []
     for record in sent:
@@ -84,10 +84,6 @@ async def _instants(tx: Transaction, resource: Values, sent: Sequence[Sent | Non
         type_id = series.get(record["type_id"]) if record else None
         places.append((instrument, type_id, record["timestamp"]) if record and instrument and type_id else None)
     return places
-
-
-def _normal(key: str) -> str:
-    return key.lower() if as_uuid(key) else key
 
 
 def _refuse_repeated(instants: Sequence[Instant | None], faults: Faults) -> None:

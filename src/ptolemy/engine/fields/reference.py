@@ -73,7 +73,7 @@ class Reference(Field[UUID]):
     async def resolve(self, tx: Transaction, writes: Sequence[Write]) -> None:
         asked = [(write.new.get(self.name), write.beside.get(self.name)) for write in writes]
         # By pairs: many writes of one batch have the same parent.
-        names = {pair: [_normal(name) for name in pair if name is not None] for pair in set(asked)}
+        names = {pair: [lookup.told(name) for name in pair if name is not None] for pair in set(asked)}
         keys = {str(key) for key, _ in names if key is not None}
         found = await lookup.parents(tx, self.target, keys, {key for _, key in names if key is not None})
         parents = {
@@ -91,10 +91,3 @@ class Reference(Field[UUID]):
         if moved and not write.recorded and self.target.lifecycle.archive and parent["archived_at"] is not None:
             write.refuse("parent_archived", f"the {self.target.called} is archived: restore it first", field=self.name)
         write.parents[self.name], write.new[self.name] = parent, parent["id"]
-
-
-def _normal(name: UUID | lookup.Key) -> lookup.Key:
-    """As `lookup.parents` tells it."""
-    if isinstance(name, tuple):
-        return name
-    return str(name).lower() if as_uuid(str(name)) else str(name)
