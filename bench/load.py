@@ -48,6 +48,20 @@ async def drive(port: int, make: Callable[[int], bytes], *, connections: int, co
     return Load(len(took) / seconds, took[int(len(took) * 0.99)] * 1000, refused)
 
 
+async def one_after_another(port: int, make: Callable[[int], bytes], go_on: Callable[[], bool]) -> list[float]:
+    """The seconds of each request, one at a time on one connection, for as long as `go_on` says so."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    took: list[float] = []
+    while go_on():
+        started = time.perf_counter()
+        writer.write(make(len(took)))
+        status = await _answer(reader)
+        assert 200 <= status < 300, status
+        took.append(time.perf_counter() - started)
+    writer.close()
+    return took
+
+
 async def _answer(reader: asyncio.StreamReader) -> int:
     head = await reader.readuntil(b"\r\n\r\n")
     length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]

@@ -218,6 +218,25 @@ def write_lean(path: Path, rows: int) -> None:
             file.write(f"{identifier},close-price,{instant},{value}\n")
 
 
+def write_bad(path: Path, rows: int) -> int:
+    """The same with four rows in a thousand that are bad, each in one of four ways; answers how many."""
+    ways = (
+        "nobody.ax,close-price,{0},{1}",
+        "{2},no-price,{0},{1}",
+        "{2},close-price,2024-13-45,{1}",
+        "{2},close-price,{0},x",
+    )
+    bad = 0
+    with path.open("w") as file:
+        file.write("instrument,type_id,timestamp,value\n")
+        for number, (identifier, instant, value) in enumerate(_values(rows)):
+            way = "{2},close-price,{0},{1}"
+            if number % 250 == 0:
+                way, bad = ways[bad % len(ways)], bad + 1
+            file.write(way.format(instant, value, identifier) + "\n")
+    return bad
+
+
 def write_json(path: Path, rows: int) -> None:
     with path.open("w") as file:
         separator = "[\n"
