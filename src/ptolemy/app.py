@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ from ptolemy.database.pool import Database
 from ptolemy.engine.cursors import Cursors
 from ptolemy.engine.custom_field_indexes import MANY_RECORDS
 from ptolemy.files.opening import LONG, open_store
+from ptolemy.jobs.beside import beside
 from ptolemy.kernel.problems import Problem
 from ptolemy.kernel.signing import Signer
 from ptolemy.worker import run_worker
@@ -78,46 +79,35 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         max_upload_bytes=configuration.max_upload_bytes,
     )
     try:
-        async with _worker(configuration):
+        async with AsyncExitStack() as worker:
+            if configuration.jobs_at_once:
+                await worker.enter_async_context(beside(lambda stop: _work(configuration, stop)))
             yield services
     finally:
         await database.close()
 
 
-@asynccontextmanager
-async def _worker(configuration: Configuration) -> AsyncIterator[None]:
-    if not configuration.jobs_at_once:
-        yield
-        return
-    # Connections of its own: requests may all wait for what an import holds, and it must not wait for theirs.
-    database = await Database.open(configuration.dsn, app_connections=8 + 2 * configuration.jobs_at_once)
-    stop = asyncio.Event()
-    working = asyncio.create_task(_work(configuration, database, stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await working
-        await database.close()
-
-
-async def _work(configuration: Configuration, database: Database, stop: asyncio.Event) -> None:
+async def _work(configuration: Configuration, stop: asyncio.Event) -> None:
     """A worker until `stop`; one that dies of a fault of ours is followed by another, so that jobs go on."""
     files = open_store(configuration.files_url, LONG)
-    at_once, limit = configuration.jobs_at_once, UNPACKED_LIMIT_BYTES
-    while not stop.is_set():
-        try:
-            await run_worker(
-                database,
-                files,
-                stop,
-                concurrency=at_once,
-                unpacked_limit_bytes=limit,
-                indexed_from_records=configuration.indexed_from_records,
-            )
-        except Exception:  # the outermost loop of the worker
-            log.exception("worker_failed")
-            await asyncio.sleep(1)
+    # Connections of its own: requests may all wait for what an import holds, and it must not wait for theirs.
+    database = await Database.open(configuration.dsn, app_connections=8 + 2 * configuration.jobs_at_once)
+    try:
+        while not stop.is_set():
+            try:
+                await run_worker(
+                    database,
+                    files,
+                    stop,
+                    concurrency=configuration.jobs_at_once,
+                    unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
+                    indexed_from_records=configuration.indexed_from_records,
+                )
+            except Exception:  # the outermost loop of the worker
+                log.exception("worker_failed")
+                await asyncio.sleep(1)
+    finally:
+        await database.close()
 
 
 def operations() -> list[Operation]:
