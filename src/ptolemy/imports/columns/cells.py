@@ -16,39 +16,55 @@ from ptolemy.kernel.timestamps import parse_timestamp, write_timestamp
 Faults = Mapping[int, str]
 """Why a cell is refused, by its place in the column."""
 
-_INSTANT = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
-_DATE = r"^\d{4}-\d\d-\d\d$"
+_DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+_INSTANT = rf"^{_DAY}[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{{1,6}})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
+_DATE = rf"^{_DAY}$"
+_DATE_OR_INSTANT = f"{_DATE}|{_INSTANT}"
+_ZERO = "2000-01-01T00:00:00Z"
 _DECIMAL = rf"^-?\d{{1,{MAX_DIGITS}}}(\.\d{{1,{MAX_DIGITS}}})?$"
 _YEAR_1, _YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000
 
 
 def instants(cells: pa.Array[Any]) -> tuple[Numbers, Faults]:
     """Microseconds since 2000; 0 where the cell is null or refused."""
+    cells = cells.fill_null(_ZERO)
+    usual, faults = _usual(cells, _DATE_OR_INSTANT, _canonical_instant, _ZERO)
     try:
-        return _unix(cells) - EPOCH, {}
+        return _unix(usual) - EPOCH, faults
     except pa.ArrowInvalid:
-        pass
-    canonical, faults = _by_distinct_cell(cells, lambda cell: write_timestamp(parse_timestamp(cell)))
-    return _unix(canonical) - EPOCH, faults
+        # A day that its month lacks, or the year 0, has the usual form too.
+        canonical, faults = _by_distinct_cell(cells, _canonical_instant)
+        return _unix(canonical.fill_null(_ZERO)) - EPOCH, faults
 
 
 def decimals(cells: pa.Array[Any]) -> tuple[pa.Array[Any], Faults]:
     """The cells as plain digits with their scale kept; `0` where the cell is null or refused."""
-    cells = cells.fill_null("0")
-    if pc.all(pc.match_substring_regex(cells, _DECIMAL), min_count=0).as_py():
+    return _usual(cells.fill_null("0"), _DECIMAL, lambda cell: write_decimal(parse_decimal(cell)), "0")
+
+
+def _canonical_instant(cell: str) -> str:
+    return write_timestamp(parse_timestamp(cell))
+
+
+def _usual(
+    cells: pa.Array[Any], form: str, canonical: Callable[[str], str], refused: str
+) -> tuple[pa.Array[Any], Faults]:
+    """The cells, those that aren't of the usual form being canonical, or `refused`."""
+    odd = pc.invert(pc.match_substring_regex(cells, form))
+    if not pc.any(odd, min_count=0).as_py():
         return cells, {}
-    canonical, faults = _by_distinct_cell(cells, lambda cell: write_decimal(parse_decimal(cell)))
-    return canonical.fill_null("0"), faults
+    found, faults = _by_distinct_cell(cells.filter(odd), canonical)
+    places = np.flatnonzero(odd)
+    return pc.replace_with_mask(cells, odd, found.fill_null(refused)), {
+        int(places[i]): reason for i, reason in faults.items()
+    }
 
 
 def _unix(cells: pa.Array[Any]) -> Numbers:
-    """Raises `ArrowInvalid` unless every cell is a date, or an instant in the usual form, or null."""
-    cells = cells.fill_null("2000-01-01T00:00:00Z")
+    """Of dates, and instants in the usual form; raises `ArrowInvalid` where there is no such day."""
     dates = pc.match_substring_regex(cells, _DATE)
     if pc.any(dates).as_py():
         cells = pc.if_else(dates, pc.binary_join_element_wise(cells, "T00:00:00Z", ""), cells)
-    if not pc.all(pc.match_substring_regex(cells, _INSTANT), min_count=0).as_py():
-        raise pa.ArrowInvalid("not in the usual form")
     found = pc.cast(pc.cast(cells, pa.timestamp("us", "UTC")), pa.int64()).to_numpy()
     if len(found) and (found.min() < _YEAR_1 or found.max() >= _YEAR_10000):
         raise pa.ArrowInvalid("not between the years 1 and 9999")
