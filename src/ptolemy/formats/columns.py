@@ -19,7 +19,7 @@ import pyarrow.csv as pa_csv
 
 from ptolemy.formats.csv import CsvReader
 from ptolemy.formats.detection import BOM
-from ptolemy.formats.rows import MAX_ROW_BYTES, FileRow
+from ptolemy.formats.rows import MAX_ROW_BYTES, FileRow, Portion
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -57,7 +57,7 @@ class ColumnsBlock:
 
 
 def read_csv_columns(
-    source: BinaryIO, block_bytes: int = 1 << 20, *, only: Callable[[str], bool] = lambda column: True
+    source: BinaryIO, block_bytes: int | None = None, *, only: Callable[[str], bool] = lambda column: True
 ) -> tuple[Sequence[str], Iterator[ColumnsBlock]]:
     """The header, then the rows in blocks; the same rows, faults and errors as `CsvReader` has.
 
@@ -68,14 +68,14 @@ def read_csv_columns(
         reader = CsvReader(_Joined(header, source))
         return reader.columns, _by_rows(reader)
     columns = CsvReader(io.BytesIO(header)).columns
-    return columns, _blocks(columns, [column for column in columns if only(column)], source, block_bytes)
+    return columns, _blocks(columns, [column for column in columns if only(column)], source, Portion(block_bytes))
 
 
 def _blocks(
-    columns: Sequence[str], wanted: Sequence[str], source: BinaryIO, block_bytes: int
+    columns: Sequence[str], wanted: Sequence[str], source: BinaryIO, portion: Portion
 ) -> Iterator[ColumnsBlock]:
     row, line, pending = 1, 2, b""
-    while chunk := source.read(block_bytes):
+    while chunk := source.read(portion.bytes):
         content = pending + chunk
         end = _last_row_end(content)
         if not _is_plain(content[:end]) or (not end and len(content) > MAX_ROW_BYTES):
@@ -86,6 +86,7 @@ def _blocks(
         if end:
             block = _block(columns, wanted, content[:end], row, line)
             yield block
+            portion.learn(block.count, end)
             row += block.count
             line += content.count(b"\n", 0, end)
     if pending:

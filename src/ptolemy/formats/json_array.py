@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from ptolemy.formats.detection import BOM
-from ptolemy.formats.rows import MAX_ROW_BYTES, FileRow, UnreadableFile
+from ptolemy.formats.rows import MAX_ROW_BYTES, FileRow, Portion, UnreadableFile
 from ptolemy.kernel.problems import FieldError
 
 _BLANK = b" \t\r\n"
@@ -47,17 +47,19 @@ def read_json(source: BinaryIO) -> Iterator[FileRow]:
                 yield FileRow(number, None, {}, element if isinstance(element, FieldError) else not_an_object(element))
 
 
-def read_blocks(source: BinaryIO, block_bytes: int = 1 << 20) -> Iterator[JsonBlock]:
-    """The array cut between elements, about `block_bytes` each; what the elements hold is not checked."""
-    content, line = _opening(source, block_bytes)
+def read_blocks(source: BinaryIO, block_bytes: int | None = None) -> Iterator[JsonBlock]:
+    """The array cut between elements, each time a portion; what the elements hold is not checked."""
+    portion = Portion(block_bytes)
+    content, line = _opening(source, portion.bytes)
     row = 1
     while found := _quick_cut(content):
         cut, count = found
         block = JsonBlock(row, line, b"[" + content[:cut] + b"]")
         yield block
         row, line = row + count, line + block.content.count(b"\n")
-        content = content[cut + 1 :] + source.read(block_bytes)
-    yield from _by_structure(content, source, block_bytes, row, line)
+        portion.learn(count, cut)
+        content = content[cut + 1 :] + source.read(portion.bytes)
+    yield from _by_structure(content, source, portion.bytes, row, line)
 
 
 def _quick_cut(content: bytes) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from ptolemy.formats.detection import BOM, NO_LINES
 from ptolemy.formats.json_array import decode_element, not_an_object
-from ptolemy.formats.rows import MAX_ROW_BYTES, FileRow, UnreadableFile
+from ptolemy.formats.rows import MAX_ROW_BYTES, FileRow, Portion, UnreadableFile
 from ptolemy.kernel.problems import FieldError
 
 _BLANK = b" \t\r\n"
@@ -27,10 +27,10 @@ def read_ndjson(source: BinaryIO) -> Iterator[FileRow]:
         yield from rows_of(block)
 
 
-def read_line_blocks(source: BinaryIO, block_bytes: int = 1 << 20) -> Iterator[LinesBlock]:
-    """The file cut between lines, about `block_bytes` each; what the lines hold is not checked."""
-    row, line, pending = 1, 1, b""
-    while chunk := source.read(block_bytes):
+def read_line_blocks(source: BinaryIO, block_bytes: int | None = None) -> Iterator[LinesBlock]:
+    """The file cut between lines, each time a portion; what the lines hold is not checked."""
+    row, line, pending, portion = 1, 1, b"", Portion(block_bytes)
+    while chunk := source.read(portion.bytes):
         content = pending + chunk
         if row == line == 1:
             content = content.removeprefix(BOM)
@@ -41,7 +41,9 @@ def read_line_blocks(source: BinaryIO, block_bytes: int = 1 << 20) -> Iterator[L
         if end:
             block = LinesBlock(row, line, content[:end])
             yield block
-            row, line = row + count(block), line + content.count(b"\n", 0, end)
+            rows = count(block)
+            portion.learn(rows, end)
+            row, line = row + rows, line + content.count(b"\n", 0, end)
     if pending.strip(_BLANK):
         yield LinesBlock(row, line, pending)
 

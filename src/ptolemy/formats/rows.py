@@ -28,3 +28,17 @@ class FileRow(NamedTuple):
     line: int | None
     values: Mapping[str, Any]
     fault: FieldError | None = None
+
+
+class Portion:
+    """How much of a file to read at once: `size` bytes, or as many as hold some 20,000 rows, however long those are."""
+
+    _ROWS, _LEAST, _MOST = 20_000, 1 << 20, 8 << 20
+
+    def __init__(self, size: int | None) -> None:
+        self._fixed, self.bytes = size is not None, size or self._LEAST
+
+    def learn(self, rows: int, size: int) -> None:
+        """That many rows took so many bytes."""
+        if not self._fixed and rows:
+            self.bytes = min(max(size * self._ROWS // rows, self._LEAST), self._MOST)
