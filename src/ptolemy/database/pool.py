@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,9 +14,13 @@ from ptolemy.database.security import APP, OWNER, role_for
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Driver, Overtaken, Session, Transaction
 from ptolemy.kernel.actors import Caller
+from ptolemy.kernel.problems import NotFound
 
 KEEPS_FILES = "ptolemy files "
 """How a process calls itself in `pg_stat_activity` that keeps files, before the identity of their store."""
+
+_OF_WORKSPACES = re.compile(r'constraint "(?:jobs|memberships|tokens)_workspace_id_fkey"')
+"""Refuse what somebody adds to a workspace that was removed a moment ago."""
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc] # the driver has no types
@@ -116,6 +121,8 @@ async def _begun(driver: Driver, begin: str) -> AsyncIterator[None]:
             await driver.execute("rollback")
         if isinstance(error, asyncpg.DeadlockDetectedError):
             raise Overtaken from error
+        if isinstance(error, asyncpg.ForeignKeyViolationError) and _OF_WORKSPACES.search(str(error)):
+            raise NotFound("workspace_not_found", "the workspace was removed") from error
         raise
     await driver.execute("commit")
 
