@@ -14,8 +14,8 @@ from uuid import UUID
 import structlog
 
 from ptolemy.database.pool import Database
-from ptolemy.database.sql import Sql, name
-from ptolemy.database.transaction import Driver, Session, Transaction
+from ptolemy.database.sql import Sql, joined, name
+from ptolemy.database.transaction import Driver, Row, Session, Transaction
 from ptolemy.engine import custom_field_indexes
 from ptolemy.files.store import FileStore
 from ptolemy.jobs import queue
@@ -98,14 +98,20 @@ async def remove_contents(
     async with database.outside() as driver:
         tables = await tables_of_workspaces(driver)
     for table in tables:
-        more = True
-        while more:
-            check_in()
-            async with database.bulk(Caller(workspace_id, SYSTEM)) as tx:
-                more = await _remove_some(tx, table)
+        await _remove_rows(database, Caller(workspace_id, SYSTEM), table, check_in)
     for key in [found.key async for found in files.files(str(workspace_id))]:
         check_in()
         await files.delete(key)
+
+
+async def _remove_rows(database: Database, caller: Caller, table: Table, check_in: Callable[[], None]) -> None:
+    last: Row | None = None
+    more = True
+    while more:
+        check_in()
+        async with database.bulk(caller) as tx:
+            last = await _remove_some(tx, table, last)
+        more = last is not None
 
 
 async def remove_late_arrivals(database: Database, files: FileStore, check_in: Callable[[], None]) -> None:
@@ -155,14 +161,25 @@ async def tables_of_workspaces(driver: Driver) -> list[Table]:
     return [tables[oid] for oid in TopologicalSorter(children).static_order()]
 
 
-async def _remove_some(tx: Transaction, table: Table) -> bool:
-    """Removes some rows, or all where a row may refer to another; answers whether there may be more."""
-    of_workspace = f"from {name(table.name)} where workspace_id = ?"
-    if table.refers_to_itself:
-        await tx.run(Sql.of(f"delete {of_workspace}", tx.workspace_id))
-        return False
-    key = ", ".join(name(column) for column in table.key if column != "workspace_id")
-    # In the order of the primary key, so that the next ones are found without passing over those that are gone.
-    some = f"select {key} {of_workspace} order by {key} limit {_AT_ONCE}"
-    gone = await tx.run(Sql.of(f"delete {of_workspace} and ({key}) in ({some})", tx.workspace_id, tx.workspace_id))
-    return gone == _AT_ONCE
+async def _remove_some(tx: Transaction, table: Table, after: Row | None) -> Row | None:
+    """Removes the next rows in the order of the primary key; answers the last of them where there are more.
+
+    So none that is gone is passed over again, even while somebody's snapshot keeps it in the table.
+    """
+    key = [name(column) for column in table.key if column != "workspace_id"]
+    ahead = joined(" and ", [Sql.of("workspace_id = ?", tx.workspace_id), *_compared(key, ">", after)])
+    columns, here = ", ".join(key), f"from {name(table.name)} where {ahead.text}"
+    last = None
+    if not table.refers_to_itself:
+        last = await tx.row(
+            Sql(f"select {columns} {here} order by {columns} offset {_AT_ONCE - 1} limit 1", ahead.args)
+        )
+    some = joined(" and ", [ahead, *_compared(key, "<=", last)])
+    await tx.run(Sql(f"delete from {name(table.name)} where {some.text}", some.args))
+    return last
+
+
+def _compared(key: Sequence[str], sign: str, row: Row | None) -> list[Sql]:
+    if row is None:
+        return []
+    return [Sql(f"({', '.join(key)}) {sign} ({', '.join('?' for _ in key)})", tuple(row[column] for column in key))]
