@@ -41,7 +41,7 @@ from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Conflict, TooLarge
 
 Result = Literal["passed", "failed"]
-Step = Literal["check", "restore", "export", "compare", "remove"]
+Step = Literal["check", "restore", "export", "remove", "compare"]
 
 _FIRST = 10
 _MOST_FINDINGS = 100

@@ -12,6 +12,8 @@ from ptolemy.kernel.json import decode_exact, encode
 
 STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 
+STEPS = ("check", "restore", "export", "remove", "compare")
+
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties)}
@@ -62,7 +64,11 @@ class FileOutcomes(_Listed):
 class Seconds(Json):
     """How long each step took, of those that it came to."""
 
-    shown = {"type": "object", "additionalProperties": {"type": "number"}}
+    shown = {"type": "object", "properties": {step: {"type": "number"} for step in STEPS}}
+
+    def show(self, stored: Any) -> msgspec.Raw:
+        said = decode_exact(stored)
+        return msgspec.Raw(encode({step: said[step] for step in STEPS if step in said}))
 
 
 class Rehearsals(Resource):
