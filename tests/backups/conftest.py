@@ -7,13 +7,15 @@ from uuid import uuid4
 import pytest
 
 from ptolemy.backups.surroundings import Pace, Surroundings
+from ptolemy.files.s3 import Patience
 from tests.backups.vault import Clock, Vault
 from tests.faults.ground import Sight, seeing
 from tests.product import Workspace, answered
 from tests.s3 import Bucket, bucket
 from tests.serving import configured, serving, signed_in
 
-IMPATIENT = Pace(attempts=4, first_wait_seconds=0.05, longest_wait_seconds=0.1)
+PACE = Pace(attempts=4, first_wait_seconds=0.05, longest_wait_seconds=0.1)
+IMPATIENT = Patience(request_seconds=0.05, attempts=1, first_wait_seconds=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def vault_url(database_url: str, folder: Path, one_clock: Clock, one_bucket: Bucket) -> Iterator[str]:
-    surroundings = Surroundings([folder / "allowed"], now=one_clock.now, look_seconds=0.2, pace=IMPATIENT)
+    surroundings = Surroundings(
+        [folder / "allowed"], now=one_clock.now, look_seconds=0.2, pace=PACE, patience=IMPATIENT
+    )
     with serving(configured(database_url, folder / "files", surroundings)) as url:
         yield url
 

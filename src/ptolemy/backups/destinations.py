@@ -13,8 +13,9 @@ from uuid import UUID
 
 from obstore.exceptions import BaseError
 
+from ptolemy.backups.surroundings import Surroundings
 from ptolemy.engine.fields import Text
-from ptolemy.files.opening import open_store
+from ptolemy.files.opening import BRIEF, open_store
 from ptolemy.files.s3 import Patience
 from ptolemy.files.store import FileStore, StorageUnavailable
 from ptolemy.kernel.problems import Conflict
@@ -23,8 +24,6 @@ from ptolemy.kernel.quoting import seen
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"(/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
 _NOT_IN_A_KEY = re.compile(r"[^a-z0-9]+")
-_PATIENCE = Patience(request_seconds=30, attempts=2, first_wait_seconds=1)
-"""The run itself comes back later, again and again."""
 
 
 class Destination(Text):
@@ -80,12 +79,17 @@ def _lies_within(directory: Path, allowed: Sequence[Path]) -> bool:
         return False
 
 
-async def open_destination(url: str, allowed: Sequence[Path] | None = None) -> FileStore:
-    """The store at a destination; with `allowed`, only where the operator allows it still."""
-    if allowed is not None and (reason := await refusal(url, allowed)):
+async def open_allowed(url: str, surroundings: Surroundings) -> FileStore:
+    """The store at a destination, to write to; a `Conflict` where the operator doesn't allow it any more."""
+    if reason := await refusal(url, surroundings.directories):
         raise Conflict("destination_refused", f"{url} {reason}")
+    return open_destination(url, surroundings.patience)
+
+
+def open_destination(url: str, patience: Patience = BRIEF) -> FileStore:
+    """The store at a destination, to read what we have written there."""
     try:
-        return open_store(url, _PATIENCE)
+        return open_store(url, patience)
     except BaseError as error:
         raise StorageUnavailable("storage_unavailable", f"{url} can't be used: {error}") from error
 

@@ -43,7 +43,7 @@ async def opened_backup(database: Database, files: FileStore, caller: Caller, ba
         if run["location"] is None:
             await fetch(files, own_key(run["workspace_id"], run["id"], run["sha256"]), path, run)
         else:
-            await fetch(await open_destination(run["destination"]), run["file_key"], path, run)
+            await fetch(open_destination(run["destination"]), run["file_key"], path, run)
         yield path
 
 

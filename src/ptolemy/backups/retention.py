@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from ptolemy.backups.destinations import open_destination
+from ptolemy.backups.destinations import open_allowed
 from ptolemy.backups.policies import BackupPolicies
 from ptolemy.backups.runs import told
 from ptolemy.backups.surroundings import Surroundings
@@ -129,7 +129,7 @@ async def _remove(database: Database, caller: Caller, going: Going, surroundings
     """The file first: a record that is marked before would hide one that stays for ever."""
     run = going.run
     try:
-        destination = await open_destination(run["destination"], surroundings.directories)
+        destination = await open_allowed(run["destination"], surroundings)
         await destination.delete(run["file_key"])
     except (Problem, OSError) as error:
         diary.warning("backup_not_removed", location=run["location"], reason=str(error))

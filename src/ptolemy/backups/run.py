@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ptolemy.accounts.workspaces import workspace
-from ptolemy.backups.destinations import key_at_destination, open_destination
+from ptolemy.backups.destinations import key_at_destination, open_allowed, open_destination
 from ptolemy.backups.fetching import Damaged, fetch
 from ptolemy.backups.retention import prune
 from ptolemy.backups.runs import own_key, told
@@ -177,9 +177,10 @@ class BackupHandler:
             return run
         if run["location"] is not None:
             # An earlier attempt got as far as this.
-            await fetch(await open_destination(run["destination"]), run["file_key"], copy, run)
+            earlier = open_destination(run["destination"], self._surroundings.patience)
+            await fetch(earlier, run["file_key"], copy, run)
             return run
-        destination = await open_destination(run["destination"], self._surroundings.directories)
+        destination = await open_allowed(run["destination"], self._surroundings)
         try:
             with room_for(f"{run['destination']} has no room for the backup"):
                 async with self._files.local(_own_key(run)) as path:

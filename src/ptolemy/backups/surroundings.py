@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ptolemy.files.s3 import Patience
+
 Clock = Callable[[], datetime]
+
+_BEARABLE = Patience(request_seconds=30, attempts=2, first_wait_seconds=1)
 
 
 def wall_clock() -> datetime:
@@ -37,3 +41,5 @@ class Surroundings:
     look_seconds: float = 30
     """How often to look for policies whose turn has come."""
     pace: Pace = Pace()
+    patience: Patience = _BEARABLE
+    """With a bucket, in one of the attempts at `pace`."""
