@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ptolemy.backups.rehearsal import rehearse
 from ptolemy.backups.verify import verify
 from ptolemy.database.pool import Database
 from ptolemy.kernel.actors import Caller
@@ -43,4 +44,6 @@ async def examine(
     findings = [f"{finding.file}: {finding.message}" for finding in report.findings]
     if method == "hashes" or findings:
         return Verdict(method, report.result, findings[:_MOST_TOLD])
-    return Verdict(method, report.result, findings)
+    rehearsal = await rehearse(database, caller, path, check_in=check_in, unpacked_limit_bytes=unpacked_limit_bytes)
+    said = [f"{finding.file}: {finding.message}" if finding.file else finding.message for finding in rehearsal.findings]
+    return Verdict(method, "fine" if rehearsal.passed else "not restorable", said)
