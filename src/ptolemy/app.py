@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -19,6 +19,7 @@ from starlette.routing import Route
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.api.account_operations import account_operations
 from ptolemy.api.answers import ProblemModel, http_problem, problem
+from ptolemy.api.backup_operations import backup_operations
 from ptolemy.api.calendar_operations import calendar_operations
 from ptolemy.api.dispatch import Dispatcher
 from ptolemy.api.event_operations import event_operations
@@ -34,6 +35,7 @@ from ptolemy.api.resource_operations import resource_operations
 from ptolemy.api.series_operations import series_operations
 from ptolemy.api.services import Services
 from ptolemy.api.upload_operations import upload_operations
+from ptolemy.backups.surroundings import Surroundings
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
 from ptolemy.engine.cursors import Cursors
@@ -62,6 +64,7 @@ class Configuration:
     max_upload_bytes: int = 100_000_000
     jobs_at_once: int = 2
     indexed_from_records: int = MANY_RECORDS
+    backups: Surroundings = field(default_factory=Surroundings)
 
 
 @asynccontextmanager
@@ -77,6 +80,7 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         file_signer=Signer(configuration.secret_key, "files"),
         public_url=configuration.public_url,
         max_upload_bytes=configuration.max_upload_bytes,
+        backups=configuration.backups,
     )
     try:
         async with _worker(configuration):
@@ -115,6 +119,7 @@ async def _work(configuration: Configuration, database: Database, stop: asyncio.
                 concurrency=at_once,
                 unpacked_limit_bytes=limit,
                 indexed_from_records=configuration.indexed_from_records,
+                backups=configuration.backups,
             )
         except Exception:  # the outermost loop of the worker
             log.exception("worker_failed")
@@ -136,6 +141,7 @@ def operations() -> list[Operation]:
         *upload_operations(),
         *import_operations(),
         *rehearsal_operations(),
+        *backup_operations(),
     ]
 
 

@@ -14,8 +14,13 @@ from ptolemy.accounts.access import NOWHERE
 from ptolemy.accounts.removal import RemovalHandler, remove_late_arrivals
 from ptolemy.accounts.workspaces import workspace_ids
 from ptolemy.api.kept_answers import forget_old
+from ptolemy.backups import due, own_files
 from ptolemy.backups import rehearsal_requests as rehearsals
+from ptolemy.backups.due import DueHandler
 from ptolemy.backups.rehearsal_job import RehearsalHandler
+from ptolemy.backups.run import BackupHandler
+from ptolemy.backups.runs import KIND as BACKUP
+from ptolemy.backups.surroundings import Surroundings
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Transaction
@@ -52,14 +57,16 @@ async def run_worker(
     concurrency: int,
     unpacked_limit_bytes: int,
     indexed_from_records: int = MANY_RECORDS,
+    backups: Surroundings | None = None,
 ) -> None:
     """Works until `stop` is set; then batches end, and what is unfinished is given back for another worker."""
     await sweep_scratch()
+    backups = backups or Surroundings()
     runner = Runner(
         database,
-        handlers(database, files, unpacked_limit_bytes, indexed_from_records),
+        handlers(database, files, unpacked_limit_bytes, indexed_from_records, backups),
         concurrency=concurrency,
-        schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP)],
+        schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP), Schedule("backups", backups.look_seconds, due.KIND)],
     )
     working = asyncio.create_task(runner.run())
     stopped = asyncio.create_task(stop.wait())
@@ -74,10 +81,17 @@ async def run_worker(
 
 
 def handlers(
-    database: Database, files: FileStore, unpacked_limit_bytes: int, indexed_from_records: int = MANY_RECORDS
+    database: Database,
+    files: FileStore,
+    unpacked_limit_bytes: int,
+    indexed_from_records: int = MANY_RECORDS,
+    backups: Surroundings | None = None,
 ) -> Mapping[str, Handler]:
     """Who does which kind of job."""
+    backups = backups or Surroundings()
     return {
+        BACKUP: BackupHandler(database, files, backups, unpacked_limit_bytes=unpacked_limit_bytes),
+        due.KIND: DueHandler(database, backups),
         EXPORT: ExportHandler(database, files),
         IMPORT: ImportHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
         custom_field_indexes.KIND: CustomFieldIndexHandler(database, RESOURCES, many_records=indexed_from_records),
@@ -144,12 +158,14 @@ async def tidy_files(database: Database, files: FileStore, caller: Caller) -> No
     async with database.transaction(caller) as tx:
         await exports.remove_expired_files(tx, files)
     async with database.transaction(caller) as tx:
+        await own_files.remove_expired_files(tx, files)
+    async with database.transaction(caller) as tx:
         over = set(await uploads.users(tx)) - await rehearsals.under_way(tx)
         gone = [key for job_id in over for key in await imports.freed(tx, job_id)]
         gone += await uploads.remove_expired(tx)
     for key in gone:
         await files.delete(key)
-    for room in (exports, imports, uploads):
+    for room in (exports, imports, uploads, own_files):
 
         async def wanted(keys: Collection[str], room: _Keeper = room) -> set[str]:
             async with database.transaction(caller) as tx:

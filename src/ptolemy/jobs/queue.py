@@ -210,6 +210,23 @@ async def release(session: Session, job_id: UUID, token: UUID) -> None:
         await notify(session)
 
 
+async def postpone(session: Session, job_id: UUID, token: UUID, wait_seconds: float) -> bool:
+    """The job is put back unblamed, to go on after `wait_seconds`. False where the lease is another's."""
+    await _let_go_when_frozen(session)
+    postponed = await session.run(
+        Sql.of(
+            "update jobs"
+            " set lease_token = null, lease_until = null, attempts = 0, failures = 0, last_error = null,"
+            "  run_at = clock_timestamp() + ?"
+            " where id = ? and lease_token = ?",
+            timedelta(seconds=wait_seconds),
+            job_id,
+            token,
+        )
+    )
+    return postponed > 0
+
+
 async def fail(session: Session, job_id: UUID, token: UUID, reason: str, wait_seconds: float) -> None:
     """The attempt failed; there is another after `wait_seconds`."""
     await session.run(
