@@ -32,6 +32,7 @@ from ptolemy.api.operations import Operation, OperationRoute
 from ptolemy.api.rehearsal_operations import rehearsal_operations
 from ptolemy.api.requests import Requests, fault_problem
 from ptolemy.api.resource_operations import resource_operations
+from ptolemy.api.restore_operations import restore_operations
 from ptolemy.api.series_operations import series_operations
 from ptolemy.api.services import Services
 from ptolemy.api.upload_operations import upload_operations
@@ -141,6 +142,7 @@ def operations() -> list[Operation]:
         *upload_operations(),
         *import_operations(),
         *rehearsal_operations(),
+        *restore_operations(),
         *backup_operations(),
     ]
 

@@ -18,6 +18,8 @@ from ptolemy.backups import due, own_files
 from ptolemy.backups import rehearsal_requests as rehearsals
 from ptolemy.backups.due import DueHandler
 from ptolemy.backups.rehearsal_job import RehearsalHandler
+from ptolemy.backups.restore_requests import KIND as RESTORE
+from ptolemy.backups.restoring import RestoreHandler
 from ptolemy.backups.run import BackupHandler
 from ptolemy.backups.runs import KIND as BACKUP
 from ptolemy.backups.surroundings import Surroundings
@@ -96,6 +98,7 @@ def handlers(
         IMPORT: ImportHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
         custom_field_indexes.KIND: CustomFieldIndexHandler(database, RESOURCES, many_records=indexed_from_records),
         rehearsals.KIND: RehearsalHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
+        RESTORE: RestoreHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
         removal.KIND: RemovalHandler(database, files),
         UPKEEP: UpkeepHandler(database, files),
     }

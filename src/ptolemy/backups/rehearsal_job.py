@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from ptolemy.backups.rehearsal import Rehearsal, rehearse
+from ptolemy.backups.fetching import Damaged, opened_backup
+from ptolemy.backups.rehearsal import Rehearsal, RehearsalFinding, rehearse
 from ptolemy.backups.rehearsal_requests import ended, let_go
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
@@ -36,13 +37,17 @@ class RehearsalHandler:
 
     async def run(self, job: Job) -> None:
         caller = Caller.unpacked(job.workspace_id, job.payload)
-        if await self._begin(job, caller) is None:
+        row = await self._begin(job, caller)
+        if row is None:
             return
         try:
-            async with self._source(caller, job) as path:
+            async with self._source(caller, row) as path:
                 found = await self._rehearse(job, caller, path)
         except Cancelled:
             await self._end(job, caller, "cancelled")
+        except Damaged as problem:
+            found = Rehearsal([RehearsalFinding(problem.code, problem.detail)])
+            await self._end(job, caller, "failed", found=found, error=problem.detail)
         except Problem as problem:
             await self._end(job, caller, "failed", error=problem.detail)
         else:
@@ -71,9 +76,11 @@ class RehearsalHandler:
             await (job.still_ours(tx) if row else job.finish(tx))
             return row
 
-    def _source(self, caller: Caller, job: Job) -> AbstractAsyncContextManager[Path]:
-        """The archive at a path: an upload's parts put together."""
-        return opened_source(self._database, self._files, caller, job.id)
+    def _source(self, caller: Caller, row: Row) -> AbstractAsyncContextManager[Path]:
+        """The archive at a path: a backup brought here, or an upload's parts put together."""
+        if row["backup_id"] is not None:
+            return opened_backup(self._database, self._files, caller, str(row["backup_id"]))
+        return opened_source(self._database, self._files, caller, row["id"])
 
     async def _rehearse(self, job: Job, caller: Caller, path: Path) -> Rehearsal:
         said = time.monotonic()

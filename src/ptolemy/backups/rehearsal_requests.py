@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from ptolemy.backups.fetching import check_has_file
 from ptolemy.backups.rehearsal_resource import Rehearsals
+from ptolemy.backups.resource import Backups
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
@@ -25,6 +27,13 @@ async def request_for_upload(tx: Transaction, upload: Row, parts: Sequence[Part]
     await uploads.use(tx, str(upload["id"]), parts, rehearsal_id)
     size = sum(part.size for part in parts)
     return await _request(tx, rehearsal_id, size, sha256, upload_id=upload["id"], file_name=upload["file_name"])
+
+
+async def request_for_backup(tx: Transaction, key: str) -> Row:
+    """A rehearsal of a backup of this workspace, wherever its file lies."""
+    backup = await lookup.one(tx, Backups, key)
+    check_has_file(backup)
+    return await _request(tx, uuid7(), backup["file_size"], backup["sha256"], backup_id=backup["id"])
 
 
 async def _request(
