@@ -9,7 +9,7 @@ The scratch workspace lies in temporary tables of one session (`scratch`). What 
 
 Temporary tables are invisible to all others, gone with the session whatever kills it, and written without a log; the
 session commits batch by batch, so it holds nobody back. The restore and the export are the very functions that users'
-jobs run. The figures are in docs/decisions.
+jobs run. docs/decisions/0014 weighs them.
 """
 
 from __future__ import annotations
