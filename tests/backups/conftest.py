@@ -67,5 +67,5 @@ def vault(
     yield Vault(workspace, directory, folder / "files", one_bucket, one_clock, sight)
     # Nothing of this test's comes due in the next one.
     sight.rows("update backup_policies set active = false")
-    one_bucket.rule, one_bucket.after, one_bucket.cut = None, None, False
+    one_bucket.rule, one_bucket.after, one_bucket.cut, one_bucket.flip = None, None, False, False
     one_clock.ahead *= 0

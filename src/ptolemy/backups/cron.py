@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice, pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -54,6 +55,12 @@ def next_turn(schedule: str, timezone: str, after: datetime) -> datetime:
 
 def period(schedule: str, timezone: str, after: datetime) -> timedelta:
     """The longest time between two turns, of those that come next."""
+    return _period(schedule, timezone, after.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+@lru_cache(maxsize=1000)
+def _period(schedule: str, timezone: str, after: datetime) -> timedelta:
+    # Asked for twice a minute, and the next leap day is a long walk away.
     coming = [
         after_that - turn for turn, after_that in pairwise(islice(_turns(schedule, timezone, after), _LOOK_AHEAD))
     ]

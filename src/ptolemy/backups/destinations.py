@@ -32,7 +32,8 @@ class Destination(Text):
     fault = "invalid_destination"
 
     def accept(self, value: Any) -> str:
-        text = super().accept(value).rstrip("/")
+        text = super().accept(value)
+        text = text if text.endswith("///") else text.rstrip("/")
         try:
             parts = urlsplit(text)
         except ValueError:

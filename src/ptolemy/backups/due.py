@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import structlog
+from cronsim import CronSimError
+
 from ptolemy.accounts.workspaces import workspace_ids
 from ptolemy.backups import health
 from ptolemy.backups.cron import next_turn
@@ -14,6 +17,10 @@ from ptolemy.jobs.job import Interrupted, Job
 from ptolemy.kernel.actors import SYSTEM, Caller
 
 KIND = "backups_due"
+_NO_TURN = (LookupError, ValueError, RuntimeError, CronSimError)
+"""What a schedule raises that was fine once: its time zone is gone from the database of them, say."""
+
+log = structlog.get_logger("ptolemy.backups")
 
 
 class DueHandler:
@@ -28,11 +35,18 @@ class DueHandler:
         for workspace in workspaces:
             if job.stopping.is_set():
                 raise Interrupted
-            async with self._database.transaction(Caller(workspace, SYSTEM)) as tx:
-                await begin_due(tx, self._surroundings)
-                await health.tell_overdue(tx, self._surroundings.now())
+            try:
+                await self._look_at(Caller(workspace, SYSTEM))
+            except _NO_TURN:
+                # The others must not go without their backups.
+                log.exception("backups_not_scheduled", workspace_id=str(workspace))
         async with self._database.session() as session:
             await job.finish(session)
+
+    async def _look_at(self, caller: Caller) -> None:
+        async with self._database.transaction(caller) as tx:
+            await begin_due(tx, self._surroundings)
+            await health.tell_overdue(tx, self._surroundings.now())
 
     async def gave_up(self, job: Job, reason: str) -> None:
         """Nothing to mark: it comes round again."""
