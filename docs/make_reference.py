@@ -17,6 +17,8 @@ from pydantic import ByteSize, SecretStr
 from pydantic.fields import FieldInfo
 
 from ptolemy.app import operations
+from ptolemy.backups.policies import BackupPolicies
+from ptolemy.backups.resource import Backups
 from ptolemy.catalogue import EXPORTED, RESOURCES
 from ptolemy.cli.main import app
 from ptolemy.engine.fields import Choice, Computed, Field, Items, Links, Reference, Text, TypeValues
@@ -30,23 +32,33 @@ FOLDER = Path(__file__).parent / "reference"
 
 MADE = "<!-- Made by docs/make_reference.py from the code: change it there. -->"
 
-READ_ONLY: Sequence[Resource] = (CompositeTimeSeriesValueItems(), Events())
+READ_ONLY: Sequence[Resource] = (CompositeTimeSeriesValueItems(), Events(), Backups())
+BESIDE: Sequence[Resource] = (BackupPolicies(),)
+"""Resources that are no data, so no file carries them."""
+
+WHO = {"backup_policies": "read and written by admins", "backups": "read by members, begun and cancelled by editors"}
+"""Where it isn't as usual."""
 
 KINDS: Mapping[str, str] = {
     "Actor": "`{type, id, name}`: a human, a robot or the system",
     "AnyValue": "a value of any kind, sent as text or as JSON writes it, and kept as text",
     "Boolean": "`true` or `false`",
     "Choice": "one of a few words",
+    "Cron": "five fields: minute, hour, day of the month, month, day of the week: see [when](../guides/scheduled-backups.md#when)",
     "Currency": "a currency code of three capital letters, ISO 4217, by its form",
     "Date": "a day: `2026-04-15`",
+    "Destination": "`s3://bucket/prefix`, or `file:///` and a directory that the operator allows",
     "FieldKey": "up to 63 letters, digits, `_` and `-`, beginning with a letter or `_`",
+    "FileRows": "a list of `{file, rows}`",
     "Identifier": "your own name of the record: see [identifiers](../concepts/identifiers.md)",
     "Integer": "a whole number that every JSON reader keeps exact, up to 2^53 - 1",
     "ItemId": "UUIDv5, RFC 9562, of the value's id and the field key",
     "ItemValue": "a value of any kind, kept as text; `lt` and the like compare numbers where a number is asked for",
     "Items": "a list of `{field_key, value}`, defined by the fields of the series",
     "Json": "a JSON object of your own, at most 1 MB and 50 levels",
+    "LastRun": "`{id, status, taken_at, completed_at, error}` of its newest run",
     "Mic": "a market identifier code of four capital letters and digits, ISO 10383, by its form",
+    "NewestVerified": "`{id, taken_at, verified_at}` of its newest verified backup that is still there",
     "Number": "an exact decimal: see [exact numbers](../concepts/exact-numbers.md)",
     "Path": "the identifiers of a tag and of those above it, joined by dots; the `#` in front may be left out",
     "Position": "the place of an event in the feed: see [events](../concepts/events.md#follow-the-feed)",
@@ -59,6 +71,7 @@ KINDS: Mapping[str, str] = {
     "Timestamp": "an ISO 8601 instant with an offset, or a bare date for midnight UTC; answers are in UTC",
     "Timezone": "a name of the IANA time zone database: `Australia/Sydney`",
     "TypeValues": "an object of custom fields, defined by the fields of the type",
+    "Verification": "`{method, result, findings}`; the result is `fine` or says what is wrong",
 }
 
 WHERE_DATA_LIES = "`/var/lib/ptolemy` for root, else `ptolemy` in `$XDG_DATA_HOME` or `~/.local/share`"
@@ -143,7 +156,7 @@ def _resources() -> Iterator[str]:
     )
     yield from ("## Kinds of field", "")
     yield from _table(("kind", "what it takes", "code when it is something else", "filter operators"), _kinds())
-    for resource in (*RESOURCES, *READ_ONLY):
+    for resource in (*RESOURCES, *BESIDE, *READ_ONLY):
         yield from _resource(resource)
 
 
@@ -180,7 +193,7 @@ def _users(fields: Resource) -> list[Resource]:
 
 
 def _kinds() -> Iterator[Sequence[str]]:
-    used = {type(of) for resource in (*RESOURCES, *READ_ONLY) for of in columns(type(resource)).values()}
+    used = {type(of) for resource in (*RESOURCES, *BESIDE, *READ_ONLY) for of in columns(type(resource)).values()}
     for kind in sorted(used, key=lambda each: each.__name__):
         yield (
             kind.__name__,
@@ -193,7 +206,8 @@ def _kinds() -> Iterator[Sequence[str]]:
 def _resource(resource: Resource) -> Iterator[str]:
     yield from (f"## {_plural(resource).capitalize()}", "", inspect.cleandoc(resource.__doc__ or ""), "")
     written = "never written by itself" if resource in READ_ONLY else f"written by {resource.write_role}s and above"
-    yield f"`/{resource.collection}` · read by viewers, {written}"
+    who = WHO.get(resource.table, f"read by viewers, {written}")
+    yield f"`/{resource.collection}` · {who}"
     yield ""
     yield from _table(("field", "kind", "required", "default", "notes"), _fields(resource))
     for rule in resource.unique:

@@ -29,6 +29,8 @@ class Bucket:
     after: Rule | None = None
     cut: bool = False
     """Whether it keeps only half of what it is sent, and says that all is well."""
+    flip: bool = False
+    """Whether it keeps another byte in the middle, and says that all is well."""
 
     def keys(self) -> list[str]:
         """What lies in the bucket, complete."""
@@ -101,6 +103,9 @@ def _handler(made: Bucket) -> type[BaseHTTPRequestHandler]:
                 return
             if made.cut and self.command == "PUT":
                 body = body[: len(body) // 2]
+            if made.flip and self.command == "PUT" and body:
+                middle = len(body) // 2
+                body = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
             headers = {
                 name: value
                 for name, value in self.headers.items()

@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.accounts.people import create_person
 from ptolemy.app import Configuration, create_app, open_product
+from ptolemy.backups.surroundings import Surroundings
 from ptolemy.database.pool import Database
 from tests.product import PATIENCE_SECONDS
 
@@ -45,8 +46,9 @@ def serving(configuration: Configuration) -> Iterator[str]:
             thread.join()
 
 
-def configured(database_url: str, folder: Path) -> Configuration:
-    return Configuration(database_url, folder.as_uri(), "a secret key that only the tests know")
+def configured(database_url: str, folder: Path, backups: Surroundings | None = None) -> Configuration:
+    surroundings = backups or Surroundings()
+    return Configuration(database_url, folder.as_uri(), "a secret key that only the tests know", backups=surroundings)
 
 
 async def add_person(database_url: str, email: str) -> UUID:

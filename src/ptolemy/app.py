@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -19,6 +19,7 @@ from starlette.routing import Route
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.api.account_operations import account_operations
 from ptolemy.api.answers import ProblemModel, http_problem, problem
+from ptolemy.api.backup_operations import backup_operations
 from ptolemy.api.calendar_operations import calendar_operations
 from ptolemy.api.dispatch import Dispatcher
 from ptolemy.api.event_operations import event_operations
@@ -28,11 +29,14 @@ from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
 from ptolemy.api.item_operations import item_operations
 from ptolemy.api.operations import Operation, OperationRoute
+from ptolemy.api.rehearsal_operations import rehearsal_operations
 from ptolemy.api.requests import Requests, fault_problem
 from ptolemy.api.resource_operations import resource_operations
+from ptolemy.api.restore_operations import restore_operations
 from ptolemy.api.series_operations import series_operations
 from ptolemy.api.services import Services
 from ptolemy.api.upload_operations import upload_operations
+from ptolemy.backups.surroundings import Surroundings
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
 from ptolemy.engine.cursors import Cursors
@@ -62,6 +66,7 @@ class Configuration:
     max_upload_bytes: int = 100_000_000
     jobs_at_once: int = 2
     indexed_from_records: int = MANY_RECORDS
+    backups: Surroundings = field(default_factory=Surroundings)
 
 
 @asynccontextmanager
@@ -77,6 +82,7 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         file_signer=Signer(configuration.secret_key, "files"),
         public_url=configuration.public_url,
         max_upload_bytes=configuration.max_upload_bytes,
+        backups=configuration.backups,
     )
     try:
         async with AsyncExitStack() as worker:
@@ -102,6 +108,7 @@ async def _work(configuration: Configuration, stop: asyncio.Event) -> None:
                     concurrency=configuration.jobs_at_once,
                     unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
                     indexed_from_records=configuration.indexed_from_records,
+                    backups=configuration.backups,
                 )
             except Exception:  # the outermost loop of the worker
                 log.exception("worker_failed")
@@ -124,6 +131,9 @@ def operations() -> list[Operation]:
         *export_operations(),
         *upload_operations(),
         *import_operations(),
+        *rehearsal_operations(),
+        *restore_operations(),
+        *backup_operations(),
     ]
 
 

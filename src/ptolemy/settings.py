@@ -56,6 +56,13 @@ def _storage_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _absolute_directories(text: str) -> str:
+    for each in text.split(os.pathsep):
+        if not Path(each).expanduser().is_absolute():
+            raise ValueError(f"must be absolute paths, joined by {os.pathsep}, like /srv/backups{os.pathsep}/mnt/nas")
+    return text
+
+
 def _web_address(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
@@ -87,6 +94,11 @@ class Settings(BaseSettings):
         description="Where exports and uploads are kept, as `file:///…` or `s3://bucket/prefix`; `files` in the data"
         " directory by default.",
     )
+    backup_directories: Annotated[str, AfterValidator(_absolute_directories)] | None = Field(
+        None,
+        description="Where `file:///…` destinations of backup policies may lie, as absolute paths joined by `:`;"
+        " `backups` in the data directory by default.",
+    )
     public_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         None, description="The address that users see, for links in answers; the request's own host by default."
     )
@@ -114,6 +126,13 @@ class Settings(BaseSettings):
     def files_url(self) -> str:
         """Where the file store is."""
         return self.storage_url or (self.data_dir / "files").as_uri()
+
+    @property
+    def allowed_backup_directories(self) -> tuple[Path, ...]:
+        """Where policies may have backups written on this machine."""
+        if self.backup_directories is None:
+            return (self.data_dir / "backups",)
+        return tuple(Path(each).expanduser() for each in self.backup_directories.split(os.pathsep))
 
     @property
     def files_directory(self) -> Path | None:

@@ -9,9 +9,20 @@ from uuid import UUID
 
 import structlog
 
+from ptolemy.accounts import removal
 from ptolemy.accounts.access import NOWHERE
+from ptolemy.accounts.removal import RemovalHandler, remove_late_arrivals
 from ptolemy.accounts.workspaces import workspace_ids
 from ptolemy.api.kept_answers import forget_old
+from ptolemy.backups import due, own_files
+from ptolemy.backups import rehearsal_requests as rehearsals
+from ptolemy.backups.due import DueHandler
+from ptolemy.backups.rehearsal_job import RehearsalHandler
+from ptolemy.backups.restore_requests import KIND as RESTORE
+from ptolemy.backups.restoring import RestoreHandler
+from ptolemy.backups.run import BackupHandler
+from ptolemy.backups.runs import KIND as BACKUP
+from ptolemy.backups.surroundings import Surroundings
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Transaction
@@ -31,6 +42,7 @@ from ptolemy.jobs.job import Handler, Interrupted, Job
 from ptolemy.jobs.runner import Runner
 from ptolemy.jobs.schedule import Schedule
 from ptolemy.kernel.actors import SYSTEM, Caller
+from ptolemy.kernel.problems import NotFound
 from ptolemy.plans import items
 
 UPKEEP = "upkeep"
@@ -47,14 +59,16 @@ async def run_worker(
     concurrency: int,
     unpacked_limit_bytes: int,
     indexed_from_records: int = MANY_RECORDS,
+    backups: Surroundings | None = None,
 ) -> None:
     """Works until `stop` is set; then batches end, and what is unfinished is given back for another worker."""
     await sweep_scratch()
+    backups = backups or Surroundings()
     runner = Runner(
         database,
-        handlers(database, files, unpacked_limit_bytes, indexed_from_records),
+        handlers(database, files, unpacked_limit_bytes, indexed_from_records, backups),
         concurrency=concurrency,
-        schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP)],
+        schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP), Schedule("backups", backups.look_seconds, due.KIND)],
     )
     working = asyncio.create_task(runner.run())
     stopped = asyncio.create_task(stop.wait())
@@ -69,13 +83,23 @@ async def run_worker(
 
 
 def handlers(
-    database: Database, files: FileStore, unpacked_limit_bytes: int, indexed_from_records: int = MANY_RECORDS
+    database: Database,
+    files: FileStore,
+    unpacked_limit_bytes: int,
+    indexed_from_records: int = MANY_RECORDS,
+    backups: Surroundings | None = None,
 ) -> Mapping[str, Handler]:
     """Who does which kind of job."""
+    backups = backups or Surroundings()
     return {
+        BACKUP: BackupHandler(database, files, backups, unpacked_limit_bytes=unpacked_limit_bytes),
+        due.KIND: DueHandler(database, backups),
         EXPORT: ExportHandler(database, files),
         IMPORT: ImportHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
         custom_field_indexes.KIND: CustomFieldIndexHandler(database, RESOURCES, many_records=indexed_from_records),
+        rehearsals.KIND: RehearsalHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
+        RESTORE: RestoreHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
+        removal.KIND: RemovalHandler(database, files),
         UPKEEP: UpkeepHandler(database, files),
     }
 
@@ -92,21 +116,29 @@ class UpkeepHandler:
         # The answers of requests that name no workspace lie nowhere.
         await self._forget_answers(NOWHERE)
         for workspace in workspaces:
-            if job.stopping.is_set():
-                raise Interrupted
-            caller = Caller(workspace, SYSTEM)
-            async with self._database.transaction(caller) as tx:
-                await items.fold(tx)
-                await custom_field_indexes.reconsider(tx)
-            await self._forget_answers(workspace)
+            _check_in(job)
             try:
-                await tidy_files(self._database, self._files, caller)
+                await self._look_after(workspace)
+            except NotFound:
+                continue  # removed a moment ago
             except StorageUnavailable:
                 log.warning("files_left_to_the_next_upkeep", workspace_id=str(workspace))
+        try:
+            await remove_late_arrivals(self._database, self._files, lambda: _check_in(job))
+        except StorageUnavailable:
+            log.warning("removed_workspaces_left_to_the_next_upkeep")
         await self._files.tidy()
         await sweep_scratch()
         async with self._database.session() as session:
             await job.finish(session)
+
+    async def _look_after(self, workspace: UUID) -> None:
+        caller = Caller(workspace, SYSTEM)
+        async with self._database.transaction(caller) as tx:
+            await items.fold(tx)
+            await custom_field_indexes.reconsider(tx)
+        await self._forget_answers(workspace)
+        await tidy_files(self._database, self._files, caller)
 
     async def _forget_answers(self, workspace: UUID) -> None:
         """A few at a time, so that nobody's request waits for long."""
@@ -119,16 +151,24 @@ class UpkeepHandler:
         """Nothing to mark: it comes round again."""
 
 
+def _check_in(job: Job) -> None:
+    if job.stopping.is_set():
+        raise Interrupted
+
+
 async def tidy_files(database: Database, files: FileStore, caller: Caller) -> None:
     """Removes a workspace's files whose time is over, and those that a killed process has left."""
     async with database.transaction(caller) as tx:
         await exports.remove_expired_files(tx, files)
     async with database.transaction(caller) as tx:
-        gone = [key for job_id in await uploads.users(tx) for key in await imports.freed(tx, job_id)]
+        await own_files.remove_expired_files(tx, files)
+    async with database.transaction(caller) as tx:
+        over = set(await uploads.users(tx)) - await rehearsals.under_way(tx)
+        gone = [key for job_id in over for key in await imports.freed(tx, job_id)]
         gone += await uploads.remove_expired(tx)
     for key in gone:
         await files.delete(key)
-    for room in (exports, imports, uploads):
+    for room in (exports, imports, uploads, own_files):
 
         async def wanted(keys: Collection[str], room: _Keeper = room) -> set[str]:
             async with database.transaction(caller) as tx:

@@ -25,7 +25,7 @@ class Sight:
     """Queries as the superuser, past row-level security, for tests that have no event loop."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn, self._loop = dsn, asyncio.Runner()
+        self.dsn, self._loop = dsn, asyncio.Runner()
         self._driver: asyncpg.Connection | None = None
 
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ class Sight:
             # A killed server says no farewell.
             with suppress(OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
                 return list(await self._driver.fetch(statement, *values))
-        self._driver = await asyncpg.connect(self._dsn)
+        self._driver = await asyncpg.connect(self.dsn)
         return list(await self._driver.fetch(statement, *values))
 
 

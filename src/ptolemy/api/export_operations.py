@@ -149,12 +149,13 @@ async def _document(call: Call, row: Row) -> dict[str, Any]:
         expires = int(time.time()) + GOOD_FOR_SECONDS
         key = file_key(row["workspace_id"], row["id"], row["sha256"])
         of_the_store = await call.services.files.address(key, GOOD_FOR_SECONDS)
-        document["download_url"] = of_the_store or _address(call, key, served_as(row), expires)
+        document["download_url"] = of_the_store or signed_address(call, key, served_as(row), expires)
         document["expires_at"] = write_timestamp(datetime.fromtimestamp(expires, UTC))
     return document
 
 
-def _address(call: Call, key: str, served: ServedAs, expires: int) -> str:
+def signed_address(call: Call, key: str, served: ServedAs, expires: int) -> str:
+    """Where anyone may read a file of our own store until `expires`, in seconds since 1970."""
     payload = msgspec.json.encode([key, served.name, served.media_type, expires])
     base = call.services.public_url or str(call.request.base_url).rstrip("/")
     return f"{base}/v1/files/{call.services.file_signer.sign(payload)}"
@@ -170,7 +171,7 @@ async def _download(call: Call) -> Response:
         raise Forbidden("address_expired", "this address has expired: get the export again for a fresh one")
     path = call.services.files.path(key)
     if path is None or not path.exists():
-        raise NotFound("file_gone", "the file is kept no longer: export again")
+        raise NotFound("file_gone", "the file is kept no longer")
     found = path.stat()
     answer = FileResponse(path, media_type=media_type, filename=name, stat_result=found)
     settle_range(call.request, answer, found.st_size)

@@ -32,9 +32,9 @@ class DeleteQuery(Body):
     cascade: bool = False
 
 
-def resource_operations(resource: Resource) -> list[Operation]:
+def resource_operations(resource: Resource, handlers: type[Handlers] | None = None) -> list[Operation]:
     """List, create, filter, count, get, patch, delete and, where it archives, restore."""
-    models, of = schemas(type(resource)), Handlers(resource)
+    models, of = schemas(type(resource)), (handlers or Handlers)(resource)
     return [*_reading(resource, models, of), *_writing(resource, models, of)]
 
 

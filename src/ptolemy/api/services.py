@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from ptolemy.accounts.access import Access
 from ptolemy.accounts.passwords import Passwords
+from ptolemy.backups.surroundings import Surroundings
 from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.cursors import Cursors
@@ -30,6 +31,7 @@ class Services:
     public_url: str | None
     max_upload_bytes: int
     passwords: Passwords
+    backups: Surroundings
 
     @property
     def public_path(self) -> str:

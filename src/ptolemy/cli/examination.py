@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from ptolemy.cli.backup_checks import backup_findings
 from ptolemy.cli.database_checks import database_findings, server_version
 from ptolemy.cli.findings import Finding, error, fine, warning
 from ptolemy.cli.opening import existing_database_dsn
@@ -37,7 +38,10 @@ async def examine(settings: Settings) -> Examination:
         async with existing_database_dsn(settings) as dsn:
             driver = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS)
             try:
-                findings += [*await database_findings(driver), *await sharing_findings(settings, driver)]
+                found = [*await database_findings(driver), *await sharing_findings(settings, driver)]
+                if not any(each.name == "migrations" and each.level == "error" for each in found):
+                    found += await backup_findings(settings, dsn)
+                findings += found
                 return Examination(findings, dsn, server_version(driver))
             finally:
                 await driver.close()

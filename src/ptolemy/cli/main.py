@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ptolemy.cli import demo, diff, doctor, migrate, serve, token, user, verify, worker, workspace
+from ptolemy.cli import backups, demo, diff, doctor, migrate, serve, token, user, verify, worker, workspace
 from ptolemy.cli.groups import group
 
 app = group("A self-hosted store for financial reference data and time series.")
@@ -18,6 +18,7 @@ app.command("verify", epilog=verify.EXAMPLE)(verify.verify)
 app.command("diff", epilog=diff.EXAMPLE)(diff.diff)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.add_typer(workspace.commands)
+app.add_typer(backups.commands)
 app.add_typer(user.commands)
 app.add_typer(token.commands)
 

@@ -16,6 +16,7 @@ def worker(data_dir: DataDir = None) -> None:
     import os
 
     from ptolemy.app import UNPACKED_LIMIT_BYTES
+    from ptolemy.backups.surroundings import Surroundings
     from ptolemy.cli.failures import run
     from ptolemy.cli.logs import configure_logs
     from ptolemy.cli.opening import open_database
@@ -39,6 +40,7 @@ def worker(data_dir: DataDir = None) -> None:
                 concurrency=max(1, settings.jobs_at_once),
                 unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
                 indexed_from_records=settings.indexed_from_records,
+                backups=Surroundings(settings.allowed_backup_directories),
             )
 
     os.umask(0o077)  # exports are nobody else's business

@@ -104,6 +104,15 @@ class Job:
             raise LeaseLost
         self._finished.set()
 
+    async def postpone(self, session: Session, wait_seconds: float) -> None:
+        """The fence for a commit after which the job waits for something outside; the handler then returns.
+
+        It takes no worker's place meanwhile, and goes on wherever there is one. Raises `LeaseLost`.
+        """
+        if not await queue.postpone(session, self.id, self.lease_token, wait_seconds):
+            raise LeaseLost
+        self._finished.set()
+
     def finished(self) -> bool:
-        """Whether `finish` was called: the heartbeat doesn't take the missing row for a lost lease."""
+        """Whether `finish` or `postpone` was called: the heartbeat doesn't take the missing row for a lost lease."""
         return self._finished.is_set()

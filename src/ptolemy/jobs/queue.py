@@ -42,7 +42,7 @@ async def enqueue(
     session: Session,
     kind: str,
     job_id: UUID,
-    workspace_id: UUID,
+    workspace_id: UUID | None,
     payload: Mapping[str, Any] | None = None,
     *,
     priority: int = 0,
@@ -50,6 +50,7 @@ async def enqueue(
 ) -> None:
     """Some worker runs this once the transaction has committed; the higher the priority, the earlier.
 
+    A job with a workspace goes with it; without one it belongs to none.
     The payload's fractions come back as `Decimal`.
     """
     await session.run(
@@ -207,6 +208,23 @@ async def release(session: Session, job_id: UUID, token: UUID) -> None:
     )
     if released:
         await notify(session)
+
+
+async def postpone(session: Session, job_id: UUID, token: UUID, wait_seconds: float) -> bool:
+    """The job is put back unblamed, to go on after `wait_seconds`. False where the lease is another's."""
+    await _let_go_when_frozen(session)
+    postponed = await session.run(
+        Sql.of(
+            "update jobs"
+            " set lease_token = null, lease_until = null, attempts = 0, failures = 0, last_error = null,"
+            "  run_at = clock_timestamp() + ?"
+            " where id = ? and lease_token = ?",
+            timedelta(seconds=wait_seconds),
+            job_id,
+            token,
+        )
+    )
+    return postponed > 0
 
 
 async def fail(session: Session, job_id: UUID, token: UUID, reason: str, wait_seconds: float) -> None:

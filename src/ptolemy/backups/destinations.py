@@ -1,0 +1,101 @@
+"""Where backups go: a directory that the operator allows, or a bucket of S3."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+from obstore.exceptions import BaseError
+
+from ptolemy.backups.surroundings import Surroundings
+from ptolemy.engine.fields import Text
+from ptolemy.files.opening import BRIEF, open_store
+from ptolemy.files.s3 import Patience
+from ptolemy.files.store import FileStore, StorageUnavailable
+from ptolemy.kernel.problems import Conflict
+from ptolemy.kernel.quoting import seen
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX = re.compile(r"(/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
+_NOT_IN_A_KEY = re.compile(r"[^a-z0-9]+")
+
+
+class Destination(Text):
+    """`s3://bucket/prefix`, or `file:///` and a directory that the operator allows."""
+
+    fault = "invalid_destination"
+
+    def accept(self, value: Any) -> str:
+        text = super().accept(value)
+        text = text if text.endswith("///") else text.rstrip("/")
+        try:
+            parts = urlsplit(text)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.query or parts.fragment or not (_is_bucket(text) or _is_directory(text)):
+            raise ValueError(
+                f"must be s3://bucket/prefix, or file:/// and a directory like file:///srv/backups, got {seen(text)}"
+            )
+        return text
+
+
+def _is_bucket(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "s3" and bool(_BUCKET.fullmatch(parts.netloc) and _PREFIX.fullmatch(parts.path))
+
+
+def _is_directory(url: str) -> bool:
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    return parts.scheme == "file" and not parts.netloc and path.startswith("/") and "\0" not in path
+
+
+def directory_of(url: str) -> Path | None:
+    """The directory that a destination is on this machine; None for a bucket."""
+    parts = urlsplit(url)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+async def refusal(url: str, allowed: Sequence[Path]) -> str | None:
+    """Why nothing may be written there, in the user's words; None where it may."""
+    directory = directory_of(url)
+    if directory is None or await asyncio.to_thread(_lies_within, directory, allowed):
+        return None
+    # Which directories there are is the operator's business.
+    return "is no directory that the operator allows backups to be written to (PTOLEMY_BACKUP_DIRECTORIES)"
+
+
+def _lies_within(directory: Path, allowed: Sequence[Path]) -> bool:
+    """Whether it does once every symbolic link is followed and every `..` is taken."""
+    try:
+        real = directory.resolve()
+        return any(real == each or each in real.parents for each in (one.resolve() for one in allowed))
+    except (OSError, RuntimeError):  # a loop of links, a name that is too long
+        return False
+
+
+async def open_allowed(url: str, surroundings: Surroundings) -> FileStore:
+    """The store at a destination, to write to; a `Conflict` where the operator doesn't allow it any more."""
+    if reason := await refusal(url, surroundings.directories):
+        raise Conflict("destination_refused", f"{url} {reason}")
+    return open_destination(url, surroundings.patience)
+
+
+def open_destination(url: str, patience: Patience = BRIEF) -> FileStore:
+    """The store at a destination, to read what we have written there."""
+    try:
+        return open_store(url, patience)
+    except BaseError as error:
+        raise StorageUnavailable("storage_unavailable", f"{url} can't be used: {error}") from error
+
+
+def key_at_destination(slug: str, policy_id: UUID, policy_name: str, run_id: UUID, taken_at: datetime) -> str:
+    """Where a run's file lies below the destination: `<workspace>/<policy>/<instant>-<run>.zip`, in lower case."""
+    name = _NOT_IN_A_KEY.sub("-", policy_name.lower()).strip("-")[:60].strip("-") or str(policy_id)
+    return f"{slug}/{name}/{taken_at:%Y%m%dt%H%M%Sz}-{run_id}.zip"

@@ -1,0 +1,87 @@
+"""Policies whose turn has come, and those whose newest good backup is too old."""
+
+from __future__ import annotations
+
+import structlog
+from cronsim import CronSimError
+
+from ptolemy.accounts.workspaces import workspace_ids
+from ptolemy.backups import health
+from ptolemy.backups.cron import next_turn
+from ptolemy.backups.runs import queue_run
+from ptolemy.backups.surroundings import Surroundings
+from ptolemy.database.pool import Database
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.jobs.job import Interrupted, Job
+from ptolemy.kernel.actors import SYSTEM, Caller
+
+KIND = "backups_due"
+_NO_TURN = (LookupError, ValueError, RuntimeError, CronSimError)
+"""What a schedule raises that was fine once: its time zone is gone from the database of them, say."""
+
+log = structlog.get_logger("ptolemy.backups")
+
+
+class DueHandler:
+    """A standing job: however many workers there are, one of them looks at a time."""
+
+    def __init__(self, database: Database, surroundings: Surroundings) -> None:
+        self._database, self._surroundings = database, surroundings
+
+    async def run(self, job: Job) -> None:
+        async with self._database.session() as session:
+            workspaces = await workspace_ids(session)
+        for workspace in workspaces:
+            if job.stopping.is_set():
+                raise Interrupted
+            try:
+                await self._look_at(Caller(workspace, SYSTEM))
+            except _NO_TURN:
+                # The others must not go without their backups.
+                log.exception("backups_not_scheduled", workspace_id=str(workspace))
+        async with self._database.session() as session:
+            await job.finish(session)
+
+    async def _look_at(self, caller: Caller) -> None:
+        async with self._database.transaction(caller) as tx:
+            await begin_due(tx, self._surroundings)
+            await health.tell_overdue(tx, self._surroundings.now())
+
+    async def gave_up(self, job: Job, reason: str) -> None:
+        """Nothing to mark: it comes round again."""
+
+
+async def begin_due(tx: Transaction, surroundings: Surroundings) -> int:
+    """Queues one run of each policy that is due, however many turns it has missed; answers how many.
+
+    A policy whose last run still goes on is left for later.
+    """
+    now = surroundings.now()
+    due = await tx.rows(
+        Sql.of(
+            "select p.* from backup_policies p"
+            " where p.workspace_id = ? and p.active and p.next_run_at <= ?"
+            " and not exists (select from backups b where b.workspace_id = p.workspace_id and b.policy_id = p.id"
+            "  and b.status in ('queued', 'processing'))"
+            " order by p.id for no key update",
+            tx.workspace_id,
+            now,
+        )
+    )
+    for policy in due:
+        await _begin(tx, policy, surroundings)
+    return len(due)
+
+
+async def _begin(tx: Transaction, policy: Row, surroundings: Surroundings) -> None:
+    # Whoever asks for a run by hand locks the policy too, so nobody comes between.
+    await queue_run(tx, policy, due_at=policy["next_run_at"])
+    await tx.run(
+        Sql.of(
+            "update backup_policies set next_run_at = ?, recorded_at = now() where workspace_id = ? and id = ?",
+            next_turn(policy["schedule"], policy["timezone"], surroundings.now()),
+            tx.workspace_id,
+            policy["id"],
+        )
+    )

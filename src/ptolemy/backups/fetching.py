@@ -1,0 +1,71 @@
+"""The file of a backup, brought here from where it lies and held against what was written."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import ClassVar
+
+from ptolemy.backups.destinations import open_destination
+from ptolemy.backups.resource import Backups
+from ptolemy.backups.runs import own_key
+from ptolemy.database.pool import Database
+from ptolemy.database.transaction import Row
+from ptolemy.engine import lookup
+from ptolemy.files.scratch import scratch_folder
+from ptolemy.files.store import FileStore, room_for
+from ptolemy.kernel.actors import Caller
+from ptolemy.kernel.problems import Conflict, NotFound, Problem
+
+
+class Damaged(Problem):
+    """The file isn't what was written."""
+
+    status: ClassVar[int] = 409
+    title: ClassVar[str] = "Conflict"
+
+
+@asynccontextmanager
+async def opened_backup(database: Database, files: FileStore, caller: Caller, backup_id: str) -> AsyncIterator[Path]:
+    """A local copy of a backup's file for as long as the block lasts, the same byte for byte as when it was written.
+
+    Raises `NotFound` where there is no such backup or its file is gone, `Conflict` where it has none yet, `Damaged`
+    where the file is another one by now, and `StorageUnavailable`.
+    """
+    async with database.transaction(caller) as tx:
+        run = await lookup.one(tx, Backups, backup_id)
+    check_has_file(run)
+    with scratch_folder("backup") as folder:
+        path = folder / "file"
+        if run["location"] is None:
+            await fetch(files, own_key(run["workspace_id"], run["id"], run["sha256"]), path, run)
+        else:
+            await fetch(open_destination(run["destination"]), run["file_key"], path, run)
+        yield path
+
+
+def check_has_file(run: Row) -> None:
+    """Raises where a backup has no file: it has none yet, or it was removed."""
+    if run["removed_at"] is not None or (run["status"] == "cancelled"):
+        raise NotFound("file_gone", "the file of the backup is kept no longer")
+    if run["location"] is None and run["file_expires_at"] is None:
+        detail = f"the backup has no file: it is {run['status']}"
+        raise Conflict("backup_without_file", detail)
+
+
+async def fetch(store: FileStore, key: str, copy: Path, run: Row) -> None:
+    """Reads a run's file into `copy`; raises `Damaged` where its size or its hash isn't that of the run."""
+    size, digest = 0, hashlib.sha256()
+    with room_for("the server's temporary directory has no room for the backup"), copy.open("wb") as file:
+        async for block in store.read(key):
+            size += len(block)
+            await asyncio.to_thread(digest.update, block)
+            await asyncio.to_thread(file.write, block)
+    where = run["location"] or key
+    if size != run["file_size"]:
+        raise Damaged("backup_damaged", f"{where} has {size} bytes, and {run['file_size']} were written")
+    if digest.hexdigest() != run["sha256"]:
+        raise Damaged("backup_damaged", f"{where} has another SHA-256 than what was written: it is damaged")

@@ -1,0 +1,48 @@
+"""Whether backups are good is told by the age of the newest good one."""
+
+from __future__ import annotations
+
+import json
+
+from tests.backups.vault import Vault
+from tests.product import answered, wait_for
+
+
+def test_a_policy_without_a_good_backup_for_two_periods_is_told_once(vault: Vault) -> None:
+    vault.bucket.rule = lambda method, path: 503 if method == "PUT" else None
+    policy = vault.policy(destination=vault.bucket.url, schedule="0 * * * *")
+    assert policy["overdue_since"] is None
+    vault.clock.pass_by(hours=3)
+    wait_for(lambda: vault.seen(policy)["overdue_since"])
+    failed = vault.next_run(policy)
+    assert failed["status"] == "failed"
+    vault.clock.pass_by(hours=3)
+    vault.next_run(policy, beyond=1)
+    [event] = vault.told("backup.overdue")
+    assert (event["resource_type"], str(event["resource_id"])) == ("backup_policy", policy["id"])
+    assert json.loads(event["changes"])["newest_good_at"] == {"from": None, "to": None}
+    vault.bucket.rule = None
+    vault.clock.ahead *= 0
+    assert vault.back_up(policy)["status"] == "completed"
+    wait_for(lambda: True if vault.seen(policy)["overdue_since"] is None else None)
+
+
+def test_a_policy_that_runs_as_it_should_is_never_overdue(vault: Vault) -> None:
+    policy = vault.policy()
+    vault.back_up(policy)
+    vault.clock.pass_by(hours=20)
+    other = vault.policy(name="another that comes due", schedule="* * * * *")
+    vault.clock.pass_by(minutes=1, seconds=1)
+    vault.next_run(other)
+    assert [event for event in vault.told("backup.overdue") if str(event["resource_id"]) == policy["id"]] == []
+
+
+def test_a_policy_that_begins_again_has_the_time_of_a_new_one(vault: Vault) -> None:
+    policy = vault.policy(active=False)
+    vault.clock.pass_by(days=30)
+    change = {"active": True}
+    answered(vault.workspace.admin.patch(f"/backup-policies/{policy['id']}", json=change), 200)
+    other = vault.policy(name="other", schedule="* * * * *")
+    vault.clock.pass_by(minutes=1, seconds=1)
+    vault.next_run(other)
+    assert vault.seen(policy)["overdue_since"] is None
