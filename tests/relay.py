@@ -15,8 +15,8 @@ import httpx
 RELAY = "1.1 relay.test"
 """Who answers what the product never said (RFC 9110, section 7.6.3)."""
 
-Fault = Literal["unheard", "unanswered", "half", "changed"]
-"""The server never hears of the request; its answer never arrives; half of it does; one byte of it is another."""
+Fault = Literal["unheard", "garbled", "unanswered", "half", "changed"]
+"""The server never hears of the request, or hears another byte; its answer never arrives, or half, or changed."""
 
 
 @dataclass
@@ -70,6 +70,8 @@ def _handler(made: Relay, server: str, client: httpx.Client) -> type[BaseHTTPReq
             if isinstance(fault, tuple):
                 self._answer(fault[0], {**fault[1], "via": RELAY}, b"")
                 return
+            if fault == "garbled":
+                body = _garbled(body)
             headers = {name: said for name, said in self.headers.items() if name.lower() not in _OF_ONE_CONNECTION}
             found = client.request(self.command, f"{server}{self.path}", headers=headers, content=body)
             if fault == "unanswered":
@@ -77,7 +79,7 @@ def _handler(made: Relay, server: str, client: httpx.Client) -> type[BaseHTTPReq
                 return
             content = found.content
             if fault == "changed":
-                content = bytes([content[0] ^ 1]) + content[1:]
+                content = _garbled(content)
             self._answer(found.status_code, found.headers, content, cut=fault == "half")
 
         do_GET = do_PUT = do_POST = do_DELETE = do_PATCH = do_HEAD = handle_one  # noqa: N815 - named by the base class
@@ -112,6 +114,10 @@ def _handler(made: Relay, server: str, client: httpx.Client) -> type[BaseHTTPReq
             """Nobody reads it."""
 
     return Handler
+
+
+def _garbled(content: bytes) -> bytes:
+    return bytes([content[0] ^ 1]) + content[1:]
 
 
 _OF_ONE_CONNECTION = ("connection", "content-length", "transfer-encoding")
