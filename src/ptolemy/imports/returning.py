@@ -23,8 +23,10 @@ class BackupReader(RowReader):
 
     def read(self, row: FileRow) -> Taken:
         taken = super().read(row)
-        # The name beside may by now be that of another record, and the row must not become its.
-        taken.beside = {name: key for name, key in taken.beside.items() if name not in taken.sent}
+        # The schema is referred to by its ids too. Names beside others may by now be those of other records.
+        schema = {of.name for of in self.resource.references() if of.target.is_schema}
+        taken.sent |= {name: key for name, key in taken.beside.items() if name in schema}
+        taken.beside = {}
         return taken
 
     def change(self, taken: Taken, old: Row) -> Write:
