@@ -28,6 +28,7 @@ from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
 from ptolemy.api.item_operations import item_operations
 from ptolemy.api.operations import Operation, OperationRoute
+from ptolemy.api.rehearsal_operations import rehearsal_operations
 from ptolemy.api.requests import Requests, fault_problem
 from ptolemy.api.resource_operations import resource_operations
 from ptolemy.api.series_operations import series_operations
@@ -134,6 +135,7 @@ def operations() -> list[Operation]:
         *export_operations(),
         *upload_operations(),
         *import_operations(),
+        *rehearsal_operations(),
     ]
 
 

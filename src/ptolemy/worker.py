@@ -9,9 +9,13 @@ from uuid import UUID
 
 import structlog
 
+from ptolemy.accounts import removal
 from ptolemy.accounts.access import NOWHERE
+from ptolemy.accounts.removal import RemovalHandler, remove_late_arrivals
 from ptolemy.accounts.workspaces import workspace_ids
 from ptolemy.api.kept_answers import forget_old
+from ptolemy.backups import rehearsal_requests as rehearsals
+from ptolemy.backups.rehearsal_job import RehearsalHandler
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Transaction
@@ -31,6 +35,7 @@ from ptolemy.jobs.job import Handler, Interrupted, Job
 from ptolemy.jobs.runner import Runner
 from ptolemy.jobs.schedule import Schedule
 from ptolemy.kernel.actors import SYSTEM, Caller
+from ptolemy.kernel.problems import NotFound
 from ptolemy.plans import items
 
 UPKEEP = "upkeep"
@@ -76,6 +81,8 @@ def handlers(
         EXPORT: ExportHandler(database, files),
         IMPORT: ImportHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
         custom_field_indexes.KIND: CustomFieldIndexHandler(database, RESOURCES, many_records=indexed_from_records),
+        rehearsals.KIND: RehearsalHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
+        removal.KIND: RemovalHandler(database, files),
         UPKEEP: UpkeepHandler(database, files),
     }
 
@@ -92,21 +99,29 @@ class UpkeepHandler:
         # The answers of requests that name no workspace lie nowhere.
         await self._forget_answers(NOWHERE)
         for workspace in workspaces:
-            if job.stopping.is_set():
-                raise Interrupted
-            caller = Caller(workspace, SYSTEM)
-            async with self._database.transaction(caller) as tx:
-                await items.fold(tx)
-                await custom_field_indexes.reconsider(tx)
-            await self._forget_answers(workspace)
+            _check_in(job)
             try:
-                await tidy_files(self._database, self._files, caller)
+                await self._look_after(workspace)
+            except NotFound:
+                continue  # removed a moment ago
             except StorageUnavailable:
                 log.warning("files_left_to_the_next_upkeep", workspace_id=str(workspace))
+        try:
+            await remove_late_arrivals(self._database, self._files, lambda: _check_in(job))
+        except StorageUnavailable:
+            log.warning("removed_workspaces_left_to_the_next_upkeep")
         await self._files.tidy()
         await sweep_scratch()
         async with self._database.session() as session:
             await job.finish(session)
+
+    async def _look_after(self, workspace: UUID) -> None:
+        caller = Caller(workspace, SYSTEM)
+        async with self._database.transaction(caller) as tx:
+            await items.fold(tx)
+            await custom_field_indexes.reconsider(tx)
+        await self._forget_answers(workspace)
+        await tidy_files(self._database, self._files, caller)
 
     async def _forget_answers(self, workspace: UUID) -> None:
         """A few at a time, so that nobody's request waits for long."""
@@ -119,12 +134,18 @@ class UpkeepHandler:
         """Nothing to mark: it comes round again."""
 
 
+def _check_in(job: Job) -> None:
+    if job.stopping.is_set():
+        raise Interrupted
+
+
 async def tidy_files(database: Database, files: FileStore, caller: Caller) -> None:
     """Removes a workspace's files whose time is over, and those that a killed process has left."""
     async with database.transaction(caller) as tx:
         await exports.remove_expired_files(tx, files)
     async with database.transaction(caller) as tx:
-        gone = [key for job_id in await uploads.users(tx) for key in await imports.freed(tx, job_id)]
+        over = set(await uploads.users(tx)) - await rehearsals.under_way(tx)
+        gone = [key for job_id in over for key in await imports.freed(tx, job_id)]
         gone += await uploads.remove_expired(tx)
     for key in gone:
         await files.delete(key)

@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from ptolemy.accounts import workspaces
+from ptolemy.accounts.removal import remove_workspace
 from ptolemy.api.account_pages import PageQuery, page
-from ptolemy.api.answers import json
+from ptolemy.api.answers import json, no_content
 from ptolemy.api.operations import Operation
 from ptolemy.api.services import Call
 from ptolemy.catalogue import seed
@@ -30,6 +31,10 @@ class WorkspaceCreate(Body):
 
 class WorkspacePatch(Body):
     name: str = ""
+
+
+class WorkspaceRemoval(Body):
+    confirm: str
 
 
 class Workspace(BaseModel):
@@ -68,6 +73,16 @@ def workspace_operations() -> list[Operation]:
         ),
         Operation("GET", one, get, "Get a workspace", tag, "viewer", answer),
         Operation("PATCH", one, patch, "Rename a workspace", tag, "admin", answer, body=WorkspacePatch),
+        Operation(
+            "DELETE",
+            one,
+            remove,
+            "Remove a workspace and all that it holds, for ever",
+            tag,
+            "admin",
+            {204: None},
+            query=WorkspaceRemoval,
+        ),
     ]
 
 
@@ -103,6 +118,13 @@ async def patch(call: Call) -> Response:
         else:
             row = await workspaces.workspace(tx, tx.workspace_id)
     return json(encode(shown(row, call.signed_in.role)))
+
+
+async def remove(call: Call) -> Response:
+    """`confirm` is the workspace's slug. Nobody gets at it from now on; what it held is removed within moments."""
+    async with call.transaction() as tx:
+        await remove_workspace(tx, call.query.confirm)
+    return no_content()
 
 
 def shown(row: Row, role: str) -> dict[str, Any]:

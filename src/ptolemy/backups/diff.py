@@ -6,7 +6,7 @@ Files are in order of id, so both are read once, side by side, whatever their si
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,12 @@ class Difference:
     changed: int = 0
     fields: Counter[str] = field(default_factory=Counter)
     first: dict[str, list[str]] = field(default_factory=dict)
+    rows: tuple[int, int] | None = None
+    """The first and the last row of the one file, from 1, that is another in the other or isn't there."""
 
-    def tell(self, kind: str, record: str) -> None:
+    def tell(self, kind: str, record: str, row: int | None = None) -> None:
+        if row is not None:
+            self.rows = self.rows[0] if self.rows else row, row
         known = self.first.setdefault(kind, [])
         if len(known) < _FIRST:
             known.append(record)
@@ -47,14 +51,17 @@ class Comparison:
         return not any(each.added or each.removed or each.changed for each in self.differences)
 
 
-def compare(one: Path, other: Path) -> Comparison:
-    """What has to happen to `one` to become `other`. A file that only one of them has counts as empty in the other."""
+def compare(one: Path, other: Path, only: Collection[str] | None = None) -> Comparison:
+    """What has to happen to `one` to become `other`; `only` names the resources to look at.
+
+    A file that only one of them has counts as empty in the other.
+    """
     backups = open_backup(one), open_backup(other)
     sides = [_by_resource(backup) for backup in backups]
     differences = [
         _difference(resource.table, *(side.get(resource.table) for side in sides))
         for resource in RESOURCES
-        if any(resource.table in side for side in sides)
+        if any(resource.table in side for side in sides) and (only is None or resource.table in only)
     ]
     findings = [finding for backup in backups for finding in backup.findings]
     findings += [finding for side in sides for file in side.values() for finding in file.findings]
@@ -68,13 +75,13 @@ def _by_resource(backup: Backup) -> dict[str, BackupFile]:
 def _difference(resource: str, one: BackupFile | None, other: BackupFile | None) -> Difference:
     found = Difference(resource)
     before, after = _rows(one), _rows(other)
-    old, new = next(before, None), next(after, None)
+    old, new, number = next(before, None), next(after, None), 1
     while old is not None or new is not None:
         old_id, new_id = _id(old), _id(new)
         if new is None or (old is not None and old_id < new_id):
             found.removed += 1
-            found.tell("removed", old_id)
-            old = next(before, None)
+            found.tell("removed", old_id, number)
+            old, number = next(before, None), number + 1
         elif old is None or new_id < old_id:
             found.added += 1
             found.tell("added", new_id)
@@ -83,8 +90,8 @@ def _difference(resource: str, one: BackupFile | None, other: BackupFile | None)
             if fields := _changed(old, new):
                 found.changed += 1
                 found.fields.update(fields)
-                found.tell("changed", old_id)
-            old, new = next(before, None), next(after, None)
+                found.tell("changed", old_id, number)
+            old, new, number = next(before, None), next(after, None), number + 1
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,9 +14,13 @@ from ptolemy.database.security import APP, OWNER, role_for
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Driver, Overtaken, Session, Transaction
 from ptolemy.kernel.actors import Caller
+from ptolemy.kernel.problems import NotFound
 
 KEEPS_FILES = "ptolemy files "
 """How a process calls itself in `pg_stat_activity` that keeps files, before the identity of their store."""
+
+_OF_WORKSPACES = re.compile(r'constraint "(?:jobs|memberships|tokens)_workspace_id_fkey"')
+"""Refuse what somebody adds to a workspace that was removed a moment ago."""
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc] # the driver has no types
@@ -91,6 +96,18 @@ class Database:
         async with self._owner.acquire() as driver:
             yield driver
 
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator[Driver]:
+        """As the owner, on a connection of its own that ends with the block, and with it its temporary tables."""
+        driver = await asyncpg.connect(self.dsn, server_settings=_settings(""))
+        try:
+            await _become(driver, OWNER)
+            yield driver
+            await driver.close(timeout=10)
+        finally:
+            # Where the block raised, whatever still runs for it is nobody's business.
+            driver.terminate()
+
     async def row(self, sql: Sql) -> Any:
         """One row of the tables that belong to no workspace, in one round trip."""
         async with self._app.acquire() as driver:
@@ -116,32 +133,39 @@ async def _begun(driver: Driver, begin: str) -> AsyncIterator[None]:
             await driver.execute("rollback")
         if isinstance(error, asyncpg.DeadlockDetectedError):
             raise Overtaken from error
+        if isinstance(error, asyncpg.ForeignKeyViolationError) and _OF_WORKSPACES.search(str(error)):
+            raise NotFound("workspace_not_found", "the workspace was removed") from error
         raise
     await driver.execute("commit")
 
 
 async def _pool(dsn: str, role: str, size: int, files: str) -> asyncpg.Pool:
-    async def become(driver: Driver) -> None:
-        if await role_for(driver, role):
-            await driver.execute(f"set role {role}")
-        await take_instants_literally(driver)
-
     return await asyncpg.create_pool(
         dsn,
         min_size=1,
         max_size=size,
-        init=become,
+        init=lambda driver: _become(driver, role),
         connection_class=_Connection,
         statement_cache_size=1000,
         max_cached_statement_lifetime=0,
         command_timeout=None,
-        server_settings={
-            "application_name": f"{KEEPS_FILES}{files}" if files else "ptolemy",
-            "timezone": "UTC",
-            "datestyle": "ISO",
-            "idle_in_transaction_session_timeout": "0",
-            "jit": "off",
-            # Citus hands `set local` on to its workers only when told so; without Citus nothing reads it.
-            "citus.propagate_set_commands": "local",
-        },
+        server_settings=_settings(files),
     )
+
+
+async def _become(driver: Driver, role: str) -> None:
+    if await role_for(driver, role):
+        await driver.execute(f"set role {role}")
+    await take_instants_literally(driver)
+
+
+def _settings(files: str) -> dict[str, str]:
+    return {
+        "application_name": f"{KEEPS_FILES}{files}" if files else "ptolemy",
+        "timezone": "UTC",
+        "datestyle": "ISO",
+        "idle_in_transaction_session_timeout": "0",
+        "jit": "off",
+        # Citus hands `set local` on to its workers only when told so; without Citus nothing reads it.
+        "citus.propagate_set_commands": "local",
+    }

@@ -20,6 +20,7 @@ WITHOUT_WORKSPACE = frozenset(
         "installation",
         "schema_migrations",
         "workspaces",
+        "removed_workspaces",
         "users",
         "memberships",
         "tokens",

@@ -7,7 +7,7 @@ literals. A field gets one once its type has many records; what nobody has asked
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -145,9 +145,11 @@ class CustomFieldIndexHandler:
             return bool(await tx.value(records) > self._many_records)
 
     async def _build(self, job: Job, asked: Row) -> None:
-        values, name, table = self._values(asked), _name(asked), asked["table_name"]
+        values, name, table = self._values(asked), _name(asked["id"]), asked["table_name"]
         compared = expression(values.name, asked["field_key"], asked["data_type"])
         async with self._alone(job) as driver:
+            if await self._read(job) is None:
+                return  # the workspace was removed, and nobody would ever drop what is built now
             is_valid = await driver.fetchval("select indisvalid from pg_index where indexrelid = to_regclass($1)", name)
             if is_valid is False:  # a worker was killed as it built this: PostgreSQL leaves it, and never uses it
                 await driver.execute(f"drop index concurrently if exists {name}")
@@ -165,8 +167,7 @@ class CustomFieldIndexHandler:
         # Statements must count on it no longer; and the row stays until it is gone, so that it is never forgotten.
         await self._mark(job, "dropping")
         async with self._alone(job) as driver:
-            await driver.execute(f"drop statistics if exists {_name(asked)}")
-            await driver.execute(f"drop index concurrently if exists {_name(asked)}")
+            await _gone(driver, asked["id"])
         async with self._database.transaction(Caller(job.workspace_id, SYSTEM)) as tx:
             gone = "delete from custom_field_indexes where workspace_id = ? and id = ?"
             await tx.run(Sql.of(gone, tx.workspace_id, asked["id"]))
@@ -191,18 +192,52 @@ class CustomFieldIndexHandler:
 
     @asynccontextmanager
     async def _alone(self, job: Job) -> AsyncIterator[Driver]:
-        """A connection of the owner, outside a transaction, while no other process builds or drops an index."""
-        async with self._database.outside() as driver:
-            # Tried, not waited for: the build waits for every statement that runs, and ours would be one.
-            while not await driver.fetchval("select pg_try_advisory_lock($1)", _LOCK):
-                if job.stopping.is_set():
-                    raise Interrupted
-                await asyncio.sleep(1)
-            try:
-                yield driver
-            finally:
-                await driver.execute("select pg_advisory_unlock($1)", _LOCK)
+        def check_in() -> None:
+            if job.stopping.is_set():
+                raise Interrupted
+
+        async with _alone(self._database, check_in) as driver:
+            yield driver
 
 
-def _name(asked: Row) -> str:
-    return f"cfi_{asked['id'].hex}"
+async def drop_all(database: Database, workspace_id: UUID, check_in: Callable[[], None]) -> None:
+    """Drops the indexes of a workspace that is being removed, and forgets them."""
+    of_workspace = Sql.of("select id from custom_field_indexes where workspace_id = ? order by id", workspace_id)
+    caller = Caller(workspace_id, SYSTEM)
+    async with database.bulk(caller) as tx:
+        if not await tx.rows(of_workspace):
+            return
+    async with _alone(database, check_in) as driver:
+        # Nobody builds one now, and who is about to looks whether it is still wanted.
+        async with database.bulk(caller) as tx:
+            indexes = [row["id"] for row in await tx.rows(of_workspace)]
+        for index in indexes:
+            check_in()
+            await _gone(driver, index)
+        async with database.bulk(caller) as tx:
+            gone = "delete from custom_field_indexes where workspace_id = ? and id = any(?)"
+            await tx.run(Sql.of(gone, workspace_id, indexes))
+
+
+@asynccontextmanager
+async def _alone(database: Database, check_in: Callable[[], None]) -> AsyncIterator[Driver]:
+    """A connection of the owner, outside a transaction, while no other process builds or drops an index."""
+    async with database.outside() as driver:
+        # Tried, not waited for: the build waits for every statement that runs, and ours would be one.
+        while not await driver.fetchval("select pg_try_advisory_lock($1)", _LOCK):
+            check_in()
+            await asyncio.sleep(1)
+        try:
+            yield driver
+        finally:
+            await driver.execute("select pg_advisory_unlock($1)", _LOCK)
+
+
+async def _gone(driver: Driver, index: UUID) -> None:
+    name = _name(index)
+    await driver.execute(f"drop statistics if exists {name}")
+    await driver.execute(f"drop index concurrently if exists {name}")
+
+
+def _name(index: UUID) -> str:
+    return f"cfi_{index.hex}"

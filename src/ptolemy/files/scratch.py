@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 PREFIX = "ptolemy-"
 _LEFT_SECONDS = 24 * 3600
-_PURPOSES = ("export", "import")
+_PURPOSES = ("export", "import", "rehearsal")
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from ptolemy.imports.opening import Opening, open_file
 from ptolemy.imports.pipeline import Pipeline, ahead
 from ptolemy.imports.progress import Outcome, Progress, store_errors, store_files, store_progress
 from ptolemy.imports.requests import ended
-from ptolemy.imports.source import let_go, opened_source
+from ptolemy.imports.source import let_go, opened_source, unfolding_limit
 from ptolemy.imports.workspace import FileCount, restore, restore_into_existing
 from ptolemy.jobs.job import Interrupted, Job
 from ptolemy.kernel.actors import Caller
@@ -34,8 +34,6 @@ from ptolemy.kernel.problems import Problem
 
 _MANY_ROWS = 1000
 _COUNTS = ("rows_processed", "rows_imported", "rows_updated", "rows_failed")
-_HONEST_RATIO = 100
-"""Our own rows compress to a twentieth: a large file may unfold to more than the limit without being a bomb."""
 
 
 class Cancelled(Exception):
@@ -140,7 +138,7 @@ class ImportHandler:
         detected = await asyncio.to_thread(detect, path)
         await self._tell_format(job, caller, detected.format)
         resource, key = EXPORTED[row["resource_type"]], row["identifier_column"]
-        limit = await self._limit_of(path)
+        limit = await unfolding_limit(path, self._limit)
         async with open_file(Opening(self._database, caller, resource, path, detected, limit, key)) as pipeline:
             yield pipeline
 
@@ -154,10 +152,6 @@ class ImportHandler:
                     job.id,
                 )
             )
-
-    async def _limit_of(self, path: Path) -> int:
-        """What the file may unfold to."""
-        return max(self._limit, _HONEST_RATIO * (await asyncio.to_thread(path.stat)).st_size)
 
     async def _batch_by_batch(self, job: Job, caller: Caller, pipeline: Pipeline[Any], progress: Progress) -> None:
         skip = progress.processed
@@ -232,7 +226,7 @@ class ImportHandler:
         async with opened_source(self._database, self._files, caller, job.id) as path:
             with open_archive(path) as archive, suppress(_Undone):
                 await self._tell_format(job, caller, "zip")
-                await asyncio.to_thread(archive.check, await self._limit_of(path))
+                await asyncio.to_thread(archive.check, await unfolding_limit(path, self._limit))
                 async with self._database.bulk(caller) as tx:
                     await job.let_go_when_frozen(tx)
                     counts = await way(tx, archive, lambda pipeline: self._batches(job, pipeline), told)

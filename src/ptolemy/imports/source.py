@@ -18,6 +18,9 @@ from ptolemy.imports.requests import file_key
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.identifiers import as_uuid
 
+_HONEST_RATIO = 100
+"""Our own rows compress to a twentieth: a large file may unfold to more than the limit without being a bomb."""
+
 
 def folder(workspace_id: UUID) -> str:
     return f"{workspace_id}/imports"
@@ -45,6 +48,11 @@ async def _put_together(files: FileStore, keys: Sequence[str], path: Path) -> No
         for key in keys:
             async for block in files.read(key):
                 await asyncio.to_thread(file.write, block)
+
+
+async def unfolding_limit(path: Path, limit_bytes: int) -> int:
+    """What the file may unfold to."""
+    return max(limit_bytes, _HONEST_RATIO * (await asyncio.to_thread(path.stat)).st_size)
 
 
 async def let_go(database: Database, files: FileStore, caller: Caller, import_id: UUID) -> None:

@@ -42,7 +42,7 @@ async def enqueue(
     session: Session,
     kind: str,
     job_id: UUID,
-    workspace_id: UUID,
+    workspace_id: UUID | None,
     payload: Mapping[str, Any] | None = None,
     *,
     priority: int = 0,
@@ -50,6 +50,7 @@ async def enqueue(
 ) -> None:
     """Some worker runs this once the transaction has committed; the higher the priority, the earlier.
 
+    A job with a workspace goes with it; without one it belongs to none.
     The payload's fractions come back as `Decimal`.
     """
     await session.run(
