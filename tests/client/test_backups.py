@@ -42,7 +42,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_an_archive_is_restored_whole(filled: Workspace, person: Client, other_person: Client, tmp_path: Path) -> None:
     [job] = person.backup(tmp_path / "new" / "日本.zip")
     assert verify(Path(job["path"])).result == "fine"
-    restored = other_person.restore(job["path"])
+    restored = other_person.restore(job["path"]).files
     assert {each.file: each.created for each in restored}["instruments.json"] == 3
     assert all(each.created == each.expected and not each.failed for each in restored)
     other_person.backup(tmp_path / "again.zip")
@@ -59,7 +59,7 @@ def test_a_directory_is_restored_by_a_robot_into_a_workspace_with_the_types(
     assert verify(tmp_path / "backup").result == "fine"
     other.equity()
     with Client(line.url, other.token("member"), other.slug) as other_robot:
-        restored = other_robot.restore(tmp_path / "backup")
+        restored = other_robot.restore(tmp_path / "backup").files
         assert [(each.expected, each.failed) for each in restored] == [(job["row_count"], 0) for job in jobs]
         assert all(each.created == each.expected for each in restored)
         other_robot.backup(tmp_path / "again")
@@ -113,7 +113,7 @@ def test_a_directory_of_the_guides_own_script_is_restored_too(
     robot.backup(tmp_path / "all")
     (tmp_path / "all" / "files.json").unlink()
     other.equity()
-    restored = other_person.restore(tmp_path / "all")
+    restored = other_person.restore(tmp_path / "all").files
     assert sum(each.created for each in restored) == sum(each.expected for each in restored) > 0
 
 
@@ -147,7 +147,7 @@ def test_a_directory_into_existing_brings_changed_records_back(
 ) -> None:
     robot.backup(tmp_path / "backup")
     robot.patch("/instruments/bhp.ax", json={"name": "wrong"}).raise_for_status()
-    restored = {each.file: each for each in robot.restore(tmp_path / "backup", into_existing=True)}
+    restored = {each.file: each for each in robot.restore(tmp_path / "backup", into_existing=True).files}
     assert (restored["instruments.json"].created, restored["instruments.json"].changed) == (0, 1)
     assert robot.get("/instruments/bhp.ax").json()["name"] == 'BHP Group, "Limited"'
 

@@ -224,7 +224,7 @@ def test_a_backup_larger_than_the_largest_upload_is_restored(
         first.import_file(source, "instruments")
         first.backup(tmp_path / "backup.zip")
         assert (tmp_path / "backup.zip").stat().st_size > 100_000
-        restored = {each.file: each for each in second.restore(tmp_path / "backup.zip")}
+        restored = {each.file: each for each in second.restore(tmp_path / "backup.zip").files}
         assert restored["instruments.json"].created == ROWS
         first.export("instruments", to=tmp_path / "1.json")
         second.export("instruments", to=tmp_path / "2.json")

@@ -48,9 +48,9 @@ def diff(
     from ptolemy.cli.failures import explained
 
     with told_in_one_line(), ExitStack() as held:
-        sides = [held.enter_context(_at_hand(side, url, token, workspace, profile)) for side in (one, other)]
+        left, right = (held.enter_context(_at_hand(side, url, token, workspace, profile)) for side in (one, other))
         with explained():
-            comparison = compare(*sides)
+            comparison = compare(left, right)
     if as_json:
         print(json.dumps(_document(comparison), indent=2, ensure_ascii=False))
     else:

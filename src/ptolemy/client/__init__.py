@@ -1,6 +1,6 @@
 """The Python client. It talks to a server over HTTP, and imports nothing of it."""
 
-from ptolemy.client.backups import FileRestored, Rehearsal
+from ptolemy.client.backups import FileRestored, Rehearsal, Restored
 from ptolemy.client.client import Client
 from ptolemy.client.errors import (
     ApiError,
@@ -39,6 +39,7 @@ __all__ = [
     "PtolemyError",
     "RateLimitError",
     "Rehearsal",
+    "Restored",
     "ServerError",
     "TooLargeError",
     "Unreachable",

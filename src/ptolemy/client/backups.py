@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from ptolemy.client import jobs
-from ptolemy.client.directory import LISTING, listed_files, write_listing
+from ptolemy.client.directory import LISTING, ListedFile, listed_files, write_listing
 from ptolemy.client.downloads import download
 from ptolemy.client.errors import ForbiddenError, JobFailed, PtolemyError
 from ptolemy.client.progress import Tell
-from ptolemy.client.uploads import upload
+from ptolemy.client.uploads import WHOLE_FILE_SECONDS, upload
 
 if TYPE_CHECKING:
     from ptolemy.client.client import Client
@@ -37,24 +37,45 @@ RESOURCE_TYPES = (
 
 @dataclass(frozen=True)
 class FileRestored:
-    """What one file should come to, and what became of it; rows that were there and the same are neither."""
+    """What one file should come to, and what became of it; `unchanged` rows were there, and the same, before."""
 
     file: str
     expected: int
     created: int
     changed: int
+    unchanged: int
     failed: int
 
 
 @dataclass(frozen=True)
+class Restored:
+    """`jobs` are the imports that it took; their `errors` name the bad rows that a dry run found."""
+
+    files: Sequence[FileRestored]
+    jobs: Sequence[Mapping[str, Any]]
+
+    @property
+    def failed(self) -> int:
+        return sum(file.failed for file in self.files)
+
+
+@dataclass(frozen=True)
 class Rehearsal:
-    """`job` is the server's: what it restored, exported and found different."""
+    """Whether a backup can be restored and gives back what it holds.
+
+    `findings` say what is wrong, each with code, message, file, rows, records and fields; `job` is the server's.
+    """
 
     job: Mapping[str, Any]
 
     @property
-    def equal(self) -> bool:
-        return bool(self.job.get("equal"))
+    def passed(self) -> bool:
+        return bool(self.job["result"] == "passed")
+
+    @property
+    def findings(self) -> Sequence[Mapping[str, Any]]:
+        found: Sequence[Mapping[str, Any]] = self.job["findings"]
+        return found
 
 
 def is_archive(path: Path) -> bool:
@@ -107,48 +128,58 @@ def _move(made: Path, to: Path) -> None:
         each.replace(to / each.name)
 
 
-def restore(client: Client, source: Path, *, into_existing: bool, dry_run: bool, tell: Tell) -> list[FileRestored]:
+def restore(client: Client, source: Path, *, into_existing: bool, dry_run: bool, tell: Tell) -> Restored:
     if source.is_dir():
         return _restore_directory(client, source, into_existing=into_existing, dry_run=dry_run, tell=tell)
     try:
         job = client.import_file(source, WORKSPACE, into_existing=into_existing, dry_run=dry_run, on_progress=tell)
     except ForbiddenError as error:
         raise _needs_an_editor(error, "a robot may restore a directory of exported files instead") from error
-    return [FileRestored(**{name: count[name] for name in _COUNTS}) for count in job["files"] or ()]
+    return Restored([FileRestored(**{name: count[name] for name in _COUNTS}) for count in job["files"] or ()], [job])
 
 
-_COUNTS = ("file", "expected", "created", "changed", "failed")
+_COUNTS = tuple(each.name for each in fields(FileRestored))
 
 
-def _restore_directory(
-    client: Client, source: Path, *, into_existing: bool, dry_run: bool, tell: Tell
-) -> list[FileRestored]:
+def _restore_directory(client: Client, source: Path, *, into_existing: bool, dry_run: bool, tell: Tell) -> Restored:
     """All hashes are looked at before the first row is sent. A file is all or nothing; the files before it stay."""
     if dry_run:
         raise PtolemyError(
             "a dry run is for the archive of a workspace: each file of a directory needs those before it"
         )
-    restored: list[FileRestored] = []
-    key = "id" if into_existing else None
+    files: list[FileRestored] = []
+    done: list[Mapping[str, Any]] = []
     for file in listed_files(source, RESOURCE_TYPES):
+        key = "id" if into_existing else None
         try:
             job = client.import_file(file.path, file.resource, identifier_column=key, on_progress=tell)
         except JobFailed as error:
-            error.restored = restored
+            error.restored = files
             raise
-        expected = job["rows_processed"] if file.rows is None else file.rows
-        if job["rows_processed"] != expected:
-            raise PtolemyError(f"{file.path.name}: {job['rows_processed']} rows arrived, {LISTING} says {expected}")
-        restored.append(
-            FileRestored(file.path.name, expected, job["rows_imported"], job["rows_updated"], job["rows_failed"])
-        )
-    return restored
+        files.append(_restored(file, job))
+        done.append(job)
+    return Restored(files, done)
+
+
+def _restored(file: ListedFile, job: Mapping[str, Any]) -> FileRestored:
+    done, created, changed, failed = (job[f"rows_{each}"] for each in ("processed", "imported", "updated", "failed"))
+    expected = done if file.rows is None else file.rows
+    if done != expected:
+        raise PtolemyError(f"{file.path.name}: {done} rows arrived, {LISTING} says {expected}")
+    return FileRestored(file.path.name, expected, created, changed, done - created - changed - failed, failed)
 
 
 def rehearse(client: Client, path: Path, tell: Tell) -> Rehearsal:
+    """A backup that isn't good is an answer, too; a rehearsal that couldn't be held is raised."""
     upload_id = upload(client, path, None, WORKSPACE, tell)
-    job = client.ask("POST", "/backups/rehearse", json={"upload_id": upload_id}, timeout=600)
-    return Rehearsal(jobs.wait(client, f"/backups/rehearsals/{job['id']}", timeout_seconds=None, tell=tell))
+    job = client.ask("POST", "/backups/rehearse", json={"upload_id": upload_id}, timeout=WHOLE_FILE_SECONDS)
+    try:
+        ended = jobs.wait(client, f"/backups/rehearsals/{job['id']}", timeout_seconds=None, tell=tell)
+    except JobFailed as error:
+        if error.job["result"] is None:
+            raise
+        return Rehearsal(error.job)
+    return Rehearsal(ended)
 
 
 def _needs_an_editor(error: ForbiddenError, instead: str) -> PtolemyError:

@@ -161,12 +161,15 @@ class Client(httpx.Client):
         into_existing: bool = False,
         dry_run: bool = False,
         on_progress: Tell = tell_nobody,
-    ) -> list[backups.FileRestored]:
-        """Restores what `backup` wrote, and answers what became of each file."""
+    ) -> backups.Restored:
+        """Restores what `backup` wrote, and answers what became of each file.
+
+        `into_existing` matches records by id, and makes each what the backup says of it; others stay.
+        """
         return backups.restore(self, Path(from_), into_existing=into_existing, dry_run=dry_run, tell=on_progress)
 
     def rehearse(self, path: str | Path, *, on_progress: Tell = tell_nobody) -> backups.Rehearsal:
-        """Restores the archive of a workspace on the server into a workspace that nobody sees, and compares."""
+        """Has the archive of a workspace restored where nobody sees it, exported again, and compared."""
         return backups.rehearse(self, Path(path), on_progress)
 
 

@@ -20,9 +20,12 @@ PtolemyError
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
+
+if TYPE_CHECKING:
+    from ptolemy.client.backups import FileRestored
 
 
 class PtolemyError(Exception):
@@ -97,7 +100,7 @@ class JobFailed(PtolemyError):
 
     def __init__(self, job: Mapping[str, Any], kind: str) -> None:
         self.job = job
-        self.restored: Sequence[Any] = ()
+        self.restored: Sequence[FileRestored] = ()
         """Of a directory's restore: what became of the files before, which stay."""
         resource = job.get("resource_type")
         said = f"the {kind} of {resource}" if resource else f"the {kind}"

@@ -53,4 +53,4 @@ def _tell(job: Mapping[str, Any], kind: str, tell: Tell) -> None:
     elif kind == "import":
         tell(Progress(job["resource_type"], "importing", job["rows_processed"], job["row_count"], "rows"))
     else:
-        tell(Progress("workspace", "rehearsing", 0, None, "rows"))
+        tell(Progress("workspace", "rehearsing", job["rows_restored"], None, "rows"))

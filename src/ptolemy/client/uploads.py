@@ -18,7 +18,7 @@ _ONE_REQUEST_BYTES = 8 << 20
 _PART_BYTES = 8 << 20
 _MOST_PARTS = 10_000
 _PART_TRIES = 3
-_WHOLE_FILE_SECONDS = 600
+WHOLE_FILE_SECONDS = 600
 """Before it answers the server reads the whole file once more."""
 
 
@@ -32,7 +32,7 @@ def send_import(client: Client, path: Path, asked: Mapping[str, Any], tell: Tell
             pass  # this server takes less in one request; in parts it takes any size
     upload_id = upload(client, path, None, asked["resource_type"], tell)
     form = {name: (None, value) for name, value in {**fields, "upload_id": upload_id}.items()}
-    return client.ask("POST", "/imports", files=form, timeout=_WHOLE_FILE_SECONDS)
+    return client.ask("POST", "/imports", files=form, timeout=WHOLE_FILE_SECONDS)
 
 
 def _in_one_request(client: Client, path: Path, fields: Mapping[str, str]) -> dict[str, Any]:
