@@ -281,3 +281,30 @@ def test_bars_are_drawn_on_a_terminal_alone(filled: Workspace, tmp_path: Path) -
     drawn = os.read(ours, 100_000).decode()
     os.close(ours)
     assert "instruments: downloading" in drawn and "━" in drawn
+
+
+def test_one_record_is_brought_back_with_what_belongs_to_it(filled: Workspace, person: Run) -> None:
+    succeeded(person("backup", "--to", "monday.zip"))
+    lost = filled.admin.delete("/instruments/bhp.ax", params={"hard": "true", "cascade": "true"})
+    assert lost.status_code == 204
+    filled.admin.patch("/instruments/日本", json={"name": "as of today"})
+    asked = ("restore", "--from", "monday.zip", "--only", "instrument=bhp.ax")
+    assert "nothing was changed" in succeeded(person(*asked, "--dry-run"))
+    assert filled.robot.get("/instruments/bhp.ax").status_code == 404
+    assert row(succeeded(person(*asked)), "instruments.json")[1] == "1"
+    assert len(filled.robot.get("/time-series-values?instrument_id=bhp.ax&archived=true").json()["data"]) == 3
+    assert filled.robot.get("/instruments/日本").json()["name"] == "as of today"
+    assert "nobody" in failed(person("restore", "--from", "monday.zip", "--only", "instrument=nobody"))
+    assert "--only" in failed(person("restore", "--from", "monday.zip", "--only", "bhp.ax"), 2)
+
+
+def test_verify_rehearses_when_asked(filled: Workspace, person: Run, robot: Run, tmp_path: Path) -> None:
+    succeeded(person("backup", "--to", "acme.zip"))
+    said = json.loads(succeeded(robot("verify", "acme.zip", "--rehearse", "--subset", "10%", "--json")))
+    assert (said["result"], said["rehearsal"]["result"]) == ("fine", "passed")
+    assert "the rehearsal passed" in succeeded(robot("verify", "acme.zip", "--rehearse"))
+    succeeded(robot("backup", "--to", "files"))
+    assert "ZIP" in failed(robot("verify", "files", "--rehearse"), 2)
+    (tmp_path / "acme.zip").write_bytes((tmp_path / "acme.zip").read_bytes()[:-100])
+    done = robot("verify", "acme.zip", "--rehearse", "--url", "http://127.0.0.1:1")
+    assert done.returncode == 3 and "rehearsal" not in done.stdout

@@ -171,3 +171,44 @@ def test_an_unpacked_archive_is_told_apart_from_a_directory_of_files(person: Cli
     shutil.unpack_archive(tmp_path / "backup.zip", tmp_path / "unpacked")
     with pytest.raises(PtolemyError, match="pack it again"):
         person.restore(tmp_path / "unpacked")
+
+
+def test_an_archive_into_existing_brings_back_what_was_lost_and_may_be_tried(
+    filled: Workspace, person: Client, tmp_path: Path
+) -> None:
+    person.backup(tmp_path / "backup.zip")
+    person.delete("/instruments/日本", params={"hard": "true"}).raise_for_status()
+    person.patch("/instruments/bhp.ax", json={"name": "wrong"}).raise_for_status()
+    tried = person.restore(tmp_path / "backup.zip", into_existing=True, dry_run=True)
+    assert person.get("/instruments/日本").status_code == 404
+    restored = person.restore(tmp_path / "backup.zip", into_existing=True)
+    assert restored.files == tried.files
+    instruments = {each.file: each for each in restored.files}["instruments.json"]
+    assert (instruments.created, instruments.changed, instruments.unchanged) == (1, 1, 1)
+    person.backup(tmp_path / "again.zip")
+    assert compare(tmp_path / "backup.zip", tmp_path / "again.zip").equal
+
+
+def test_a_rehearsal_passes_for_a_good_backup_and_leaves_the_workspace_alone(
+    filled: Workspace, person: Client, robot: Client, line: Relay, tmp_path: Path
+) -> None:
+    person.backup(tmp_path / "backup.zip")
+    line.faults += [("GET", "/backups/rehearsals/", "unheard")] * 5
+    rehearsal = robot.rehearse(tmp_path / "backup.zip")
+    assert (rehearsal.passed, list(rehearsal.findings)) == (True, [])
+    assert rehearsal.job["rows_restored"] > 0
+    person.backup(tmp_path / "again.zip")
+    assert compare(tmp_path / "backup.zip", tmp_path / "again.zip").equal
+
+
+def test_a_rehearsal_of_a_damaged_backup_answers_what_is_wrong(
+    filled: Workspace, person: Client, tmp_path: Path
+) -> None:
+    path = tmp_path / "backup.zip"
+    person.backup(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+    rehearsal = person.rehearse(path)
+    assert not rehearsal.passed
+    assert all(finding["message"] for finding in rehearsal.findings)
