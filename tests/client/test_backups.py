@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -212,3 +213,28 @@ def test_a_rehearsal_of_a_damaged_backup_answers_what_is_wrong(
     rehearsal = person.rehearse(path)
     assert not rehearsal.passed
     assert all(finding["message"] for finding in rehearsal.findings)
+
+
+def test_verify_finds_every_changed_byte_of_a_directory(filled: Workspace, robot: Client, tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    robot.backup(folder)
+    chance = random.Random(5)
+    for _ in range(50):
+        path = chance.choice(sorted(folder.glob("[!f]*.json")))
+        whole = path.read_bytes()
+        at = chance.randrange(len(whole))
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << chance.randrange(8)]) + whole[at + 1 :])
+        report = verify(folder)
+        assert report.result == "damaged"
+        assert path.name in {finding.file for finding in report.findings}
+        path.write_bytes(whole)
+    assert verify(folder).result == "fine"
+
+
+def test_verify_finds_what_a_directory_lacks(filled: Workspace, robot: Client, tmp_path: Path) -> None:
+    robot.backup(tmp_path / "backup")
+    (tmp_path / "backup" / "market_calendars.json").unlink()
+    report = verify(tmp_path / "backup")
+    assert ("incomplete", "market_calendars.json") in {(each.kind, each.file) for each in report.findings}
+    (tmp_path / "backup" / "files.json").write_bytes(b"\xff")
+    assert verify(tmp_path / "backup").result == "damaged"
