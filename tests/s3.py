@@ -29,6 +29,8 @@ class Bucket:
     after: Rule | None = None
     cut: bool = False
     """Whether it keeps only half of what it is sent, and says that all is well."""
+    changed: bool = False
+    """Whether it gives back another byte than it was sent."""
 
     def keys(self) -> list[str]:
         """What lies in the bucket, complete."""
@@ -110,7 +112,10 @@ def _handler(made: Bucket) -> type[BaseHTTPRequestHandler]:
             if made.after and (status := made.after(self.command, self.path)):
                 self._answer(status, {}, b"")
                 return
-            self._answer(found.status_code, found.headers, found.content)
+            content = found.content
+            if made.changed and self.command == "GET" and content:
+                content = bytes([content[0] ^ 1]) + content[1:]
+            self._answer(found.status_code, found.headers, content)
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_one  # noqa: N815 - named by the base class
 

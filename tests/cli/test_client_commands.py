@@ -271,6 +271,15 @@ def test_a_backup_that_s3_refuses_is_kept_here(workspace: Workspace, person: Run
     assert verify(kept).result == "fine"
 
 
+def test_a_backup_that_s3_gives_back_changed_is_kept_here(
+    workspace: Workspace, person: Run, s3: Bucket, tmp_path: Path
+) -> None:
+    s3.changed = True
+    line = failed(person("backup", "--to", f"{s3.url}/acme.zip", "--overwrite", TMPDIR=str(tmp_path)))
+    [kept] = tmp_path.glob("ptolemy-backup-*/acme.zip")
+    assert str(kept) in line and "isn't what was sent" in line
+
+
 def test_bars_are_drawn_on_a_terminal_alone(filled: Workspace, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     given = environment(**variables(filled, filled.token("member")), TERM="xterm", XDG_CONFIG_HOME=str(tmp_path))
