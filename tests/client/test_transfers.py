@@ -155,7 +155,7 @@ def test_a_part_that_arrives_changed_is_sent_again(line: Relay, robot: Client, s
 
 def test_a_line_that_changes_every_part_is_told(line: Relay, robot: Client, source: Path, small_parts: int) -> None:
     line.faults += [("PUT", "/parts/1", "garbled")] * 3
-    with pytest.raises(DamagedFile, match="part 1"):
+    with pytest.raises(DamagedFile, match="parts/1 arrives damaged"):
         robot.upload(source)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ptolemy.client.errors import DamagedFile, PtolemyError, TooLargeError
 from ptolemy.client.progress import Progress, Tell
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _ONE_REQUEST_BYTES = 8 << 20
 """Above it a broken line would cost more than the requests that parts take."""
 _PART_BYTES = 8 << 20
+_BLOCK_BYTES = 64 << 10
 _MOST_PARTS = 10_000
 _PART_TRIES = 3
 WHOLE_FILE_SECONDS = 600
@@ -56,10 +58,9 @@ def upload(client: Client, path: Path, upload_id: str | None, name: str, tell: T
     part_bytes = _part_bytes(size, begun)
     with path.open("rb") as file:
         for number in range(1, max(1, -(-size // part_bytes)) + 1):
-            part = file.read(part_bytes)
-            digest = hashlib.sha256(part).hexdigest()
-            if there.get(number) != digest:
-                _send_part(client, begun["id"], number, part, digest)
+            part = _Part.read(file, part_bytes)
+            if there.get(number) != part.sha256:
+                _send_part(client, f"/uploads/{begun['id']}/parts/{number}", part)
             tell(Progress(name, "uploading", file.tell(), size, "bytes"))
     return str(begun["id"])
 
@@ -76,12 +77,32 @@ def _part_bytes(size: int, begun: Mapping[str, Any]) -> int:
     return int(part_bytes)
 
 
-def _send_part(client: Client, upload_id: str, number: int, part: bytes, digest: str) -> None:
+@dataclass(frozen=True)
+class _Part:
+    """In blocks: what is sent whole is copied whole, several times."""
+
+    blocks: list[bytes]
+    size: int
+    sha256: str
+
+    @classmethod
+    def read(cls, file: BinaryIO, size: int) -> _Part:
+        blocks, left, digest = [], size, hashlib.sha256()
+        while left and (block := file.read(min(left, _BLOCK_BYTES))):
+            blocks.append(block)
+            digest.update(block)
+            left -= len(block)
+        return cls(blocks, size - left, digest.hexdigest())
+
+
+def _send_part(client: Client, path: str, part: _Part) -> None:
     for _ in range(_PART_TRIES):
-        kept = client.ask("PUT", f"/uploads/{upload_id}/parts/{number}", content=part)
-        if kept["sha256"] == digest:
+        kept = client.ask("PUT", path, content=part.blocks, headers={"Content-Length": str(part.size)})
+        if kept["sha256"] == part.sha256:
+            # Requests and answers refer to each other: they, and the part, would wait for the garbage collector.
+            part.blocks.clear()
             return
-    raise DamagedFile(f"part {number} of the upload arrives damaged: something between here and the server changes it")
+    raise DamagedFile(f"{path[1:]} arrives damaged: something between here and the server changes it")
 
 
 def _sha256(path: Path) -> str:
