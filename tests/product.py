@@ -89,10 +89,10 @@ class Workspace:
         assert job["status"] == "completed", job
         return httpx.get(job["download_url"]).content
 
-    def import_workspace(self, archive: bytes) -> dict[str, Any]:
+    def import_workspace(self, archive: bytes, **options: Any) -> dict[str, Any]:
         """The finished import of an archive."""
         files = {"file": ("workspace.zip", archive)}
-        asked = self.admin.post("/imports", files=files, data={"resource_type": "workspace"})
+        asked = self.admin.post("/imports", files=files, data={"resource_type": "workspace", **options})
         return self.finished("imports", answered(asked, 202))
 
     def finished(self, jobs: str, job: Mapping[str, Any]) -> dict[str, Any]:

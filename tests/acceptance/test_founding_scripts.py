@@ -29,9 +29,14 @@ RESOURCE_TYPES = (
 COLLECTIONS = [resource_type.replace("_", "-") for resource_type in RESOURCE_TYPES]
 PASSWORD = "correct horse battery staple"
 
-CLIENT = """
+HTTPX = """
 import httpx
-client = httpx.Client(base_url="{base_url}", headers={{"Authorization": "Bearer {token}"}}, timeout=60)
+client = httpx.Client(base_url="{url}/v1/workspaces/{slug}", headers={{"Authorization": "Bearer {token}"}}, timeout=60)
+"""
+
+OURS = """
+from ptolemy import Client
+client = Client("{url}", "{token}", "{slug}")
 """
 
 BACKUP = """
@@ -113,24 +118,36 @@ class Restored:
     said: dict[str, tuple[int, int]]
     said_again: dict[str, tuple[int, int]]
     before: dict[str, object]
+    ours: dict[str, bytes]
+    """The backup that the same script writes through our own client."""
+    said_to_ours: dict[str, tuple[int, int]]
+    third: Workspace
 
 
 @pytest.fixture(scope="module")
 def restored() -> Iterator[Restored]:
-    """A day in a user's life, once: both restores run at the same time, since the guide's script mostly sleeps."""
+    """A day in a user's life, once: what can runs at the same time, since the guide's scripts mostly sleep."""
     with ExitStack() as held:
         data_dir = held.enter_context(new_data_dir())
         served = held.enter_context(serving_process(data_dir))
-        first, second = opened(served, "acme-capital"), opened(served, "acme-test")
+        first, second, third = (opened(served, slug) for slug in ("acme-capital", "acme-test", "acme-ours"))
         fill(first)
         archive_a_parent(first)
         second.equity()
-        run(BACKUP, first, data_dir)
-        backup = {name: (data_dir / f"{name}.json").read_bytes() for name in RESOURCE_TYPES}
-        before = everything(first)
-        with ThreadPoolExecutor(2) as both:
-            said, said_again = both.map(lambda workspace: told(run(RESTORE, workspace, data_dir)), (second, first))
-        yield Restored(served, first, second, backup, said, said_again, before)
+        third.equity()
+        folder = data_dir / "ours"
+        folder.mkdir()
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda each: run(BACKUP, first, *each), ((data_dir, HTTPX), (folder, OURS))))
+            backup, ours = files_in(data_dir), files_in(folder)
+            before = everything(first)
+            restores = ((second, data_dir, HTTPX), (first, data_dir, HTTPX), (third, folder, OURS))
+            said, said_again, said_to_ours = pool.map(lambda each: told(run(RESTORE, *each)), restores)
+        yield Restored(served, first, second, backup, said, said_again, before, ours, said_to_ours, third)
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / f"{name}.json").read_bytes() for name in RESOURCE_TYPES}
 
 
 def opened(served: Served, slug: str) -> Workspace:
@@ -154,10 +171,9 @@ def archive_a_parent(workspace: Workspace) -> None:
     assert answered(workspace.robot.get(f"/markets/{listing['market_id']}"), 200)["archived_at"] is not None
 
 
-def run(script: str, workspace: Workspace, folder: Path) -> str:
+def run(script: str, workspace: Workspace, folder: Path, client: str) -> str:
     """What the script prints, run where the backup lies, by a robot."""
-    base_url = f"{workspace.url}/v1/workspaces/{workspace.slug}"
-    whole = CLIENT.format(base_url=base_url, token=workspace.token("member")) + script
+    whole = client.format(url=workspace.url, slug=workspace.slug, token=workspace.token("member")) + script
     command = [sys.executable, "-c", whole]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
@@ -211,6 +227,13 @@ def test_restored_records_are_archived_as_they_were(restored: Restored, collecti
         return [(record["id"], record["archived_at"]) for record in page["data"]]
 
     assert archived(restored.second) == archived(restored.first) != []
+
+
+def test_the_scripts_do_the_same_through_our_client(restored: Restored) -> None:
+    assert restored.ours == restored.backup
+    assert restored.said_to_ours == restored.said
+    for resource_type, file in restored.backup.items():
+        assert restored.third.export(resource_type, format="json") == file
 
 
 def test_importing_again_imports_nothing(restored: Restored) -> None:

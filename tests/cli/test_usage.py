@@ -18,6 +18,12 @@ COMMANDS = (
     ("migrate",),
     ("doctor",),
     ("demo",),
+    ("export",),
+    ("import",),
+    ("backup",),
+    ("restore",),
+    ("verify",),
+    ("diff",),
     ("workspace", "create"),
     ("user", "create"),
     ("token", "create"),
@@ -28,7 +34,7 @@ COMMANDS = (
 def test_every_command_shows_an_example(command: tuple[str, ...]) -> None:
     shown = ptolemy(*command, "--help")
     assert shown.returncode == 0
-    assert f"ptolemy {' '.join(command)}" in shown.stdout.partition("Example:")[2]
+    assert f"ptolemy {' '.join(command)}" in shown.stdout.partition("Example")[2]
 
 
 def test_the_help_lists_every_command() -> None:

@@ -139,22 +139,14 @@ async def _create(call: Call) -> Response:
 
 def _refuse_options(asked: ImportRequest) -> None:
     whole = asked.resource_type == WHOLE_WORKSPACE
-    if whole and asked.on_error != "abort":
-        raise Invalid(
-            FieldError("on_error", "not_for_workspace", "must be abort: a workspace is restored whole or not")
-        )
+    if whole and asked.on_error != "abort" and not asked.into_existing:
+        message = "must be abort, unless into_existing: an empty workspace is restored whole or not"
+        raise Invalid(FieldError("on_error", "not_for_workspace", message))
     if whole and asked.identifier_column:
         message = "must be left out: a workspace is restored by the ids of its records"
         raise Invalid(FieldError("identifier_column", "not_for_workspace", message))
-    if whole and asked.dry_run:
-        raise Invalid(
-            FieldError("dry_run", "not_offered", "is not offered yet for a whole workspace: verify the backup")
-        )
     if asked.into_existing and not whole:
         raise Invalid(FieldError("into_existing", "for_workspace", "is for the resource type workspace alone"))
-    if asked.into_existing:
-        message = "is not offered yet: restore into an empty workspace, and import single files from there"
-        raise Invalid(FieldError("into_existing", "not_offered", message))
 
 
 async def _form(call: Call) -> Form:
@@ -167,7 +159,7 @@ def _content(form: Form, upload: Upload) -> bytes:
 
 
 def _options(asked: ImportRequest) -> Options:
-    return Options(asked.on_error, asked.identifier_column, asked.dry_run)
+    return Options(asked.on_error, asked.identifier_column, asked.dry_run, asked.into_existing)
 
 
 async def _from_upload(call: Call, asked: ImportRequest) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -11,6 +11,7 @@ from zipfile import ZIP_STORED, ZipFile
 from ptolemy.backups.archive_layout import layout, whole_files
 from ptolemy.backups.files import BackupFile, alone, in_archive, with_blocks
 from ptolemy.backups.findings import Finding
+from ptolemy.backups.listing import LISTING, check_listing
 from ptolemy.catalogue import EXPORTED, RESOURCES
 from ptolemy.formats.archive_reader import BROKEN, open_archive
 from ptolemy.formats.manifest import MANIFEST, Manifest, PackedFile, decode_manifest
@@ -94,12 +95,18 @@ def _directory(path: Path, share: float) -> Backup:
     found = {table: each for table in EXPORTED for end in _ENDINGS if (each := path / f"{table}{end}").exists()}
     if not found:
         raise UnreadableFile("no_backup", "there is neither an exported file nor a manifest in it")
-    missing = [
+    return Backup([alone(each, table) for table, each in found.items()], _missing(path, found))
+
+
+def _missing(directory: Path, found: Container[str]) -> list[Finding]:
+    """What the directory's own list says, else which of the guide's six files aren't there."""
+    if (directory / LISTING).exists():
+        return list(check_listing(directory))
+    return [
         Finding(f"{table}.json", "incomplete", "the file is missing", "the other files", table)
         for table in SIX
         if table not in found
     ]
-    return Backup([alone(each, table) for table, each in found.items()], missing)
 
 
 def _held(manifest: Manifest, held: set[str], open_one: Callable[[PackedFile], BackupFile]) -> Backup:

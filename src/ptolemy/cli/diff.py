@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ptolemy.cli.connection import InWorkspace, Profile, Token, Url
 from ptolemy.cli.options import AsJson
-from ptolemy.cli.verify import EXIT_CODES, BackupPath
+from ptolemy.cli.verify import EXIT_CODES
 
 if TYPE_CHECKING:
     from ptolemy.backups.diff import Comparison
 
-EXAMPLE = "\b\nExample:\n  ptolemy diff monday.zip tuesday.zip"
+EXAMPLE = "\b\nExamples:\n  ptolemy diff monday.zip tuesday.zip\n  ptolemy diff monday.zip workspace:"
+
+_LIVE = "workspace:"
+
+Side = Annotated[
+    str, typer.Argument(help="A backup as of `ptolemy verify`, or `workspace:` or `workspace:SLUG`, as it is now.")
+]
 
 
-def diff(one: BackupPath, other: BackupPath, as_json: AsJson = False) -> None:
+def diff(
+    one: Side,
+    other: Side,
+    url: Url = None,
+    token: Token = None,
+    workspace: InWorkspace = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
     """Show what is different between two backups: rows added, removed and changed, by resource and field.
 
-    Exits 0 when they hold the same rows, 1 when they don't; 3, 4 or 5 when one can't be read whole, see
-    `ptolemy verify`.
+    Of a live workspace an archive is taken to a temporary file first, which takes a person with the role editor; the
+    connection is that of `ptolemy backup`. Exits 0 when both hold the same rows, 1 when they don't; 3, 4 or 5 when one
+    can't be read whole, see `ptolemy verify`.
     """
     from ptolemy.backups.diff import compare
     from ptolemy.backups.findings import Report
+    from ptolemy.cli.connection import told_in_one_line
     from ptolemy.cli.failures import explained
 
-    with explained():
-        comparison = compare(one, other)
+    with told_in_one_line(), ExitStack() as held:
+        left, right = (held.enter_context(_at_hand(side, url, token, workspace, profile)) for side in (one, other))
+        with explained():
+            comparison = compare(left, right)
     if as_json:
         print(json.dumps(_document(comparison), indent=2, ensure_ascii=False))
     else:
@@ -35,6 +58,25 @@ def diff(one: BackupPath, other: BackupPath, as_json: AsJson = False) -> None:
     if comparison.findings:
         raise typer.Exit(EXIT_CODES[Report("", findings=comparison.findings).result])
     raise typer.Exit(0 if comparison.equal else 1)
+
+
+@contextmanager
+def _at_hand(
+    side: str, url: str | None, token: str | None, workspace: str | None, profile: str | None
+) -> Iterator[Path]:
+    """The backup as a path, for as long as the block lasts."""
+    from ptolemy.cli.connection import connected
+    from ptolemy.cli.restore import local_backup
+
+    if not side.startswith(_LIVE):
+        with local_backup(side) as path:
+            yield path
+        return
+    with TemporaryDirectory(prefix="ptolemy-diff-") as folder:
+        path = Path(folder) / "workspace.zip"
+        with connected(url, token, side.removeprefix(_LIVE) or workspace, profile) as client:
+            client.backup(path)
+        yield path
 
 
 def _document(comparison: Comparison) -> dict[str, object]:

@@ -6,7 +6,23 @@ from typing import Annotated
 
 import typer
 
-from ptolemy.cli import backups, demo, diff, doctor, migrate, serve, token, user, verify, worker, workspace
+from ptolemy.cli import (
+    backup,
+    backups,
+    demo,
+    diff,
+    doctor,
+    export,
+    import_files,
+    migrate,
+    restore,
+    serve,
+    token,
+    user,
+    verify,
+    worker,
+    workspace,
+)
 from ptolemy.cli.groups import group
 
 app = group("A self-hosted store for financial reference data and time series.")
@@ -14,6 +30,10 @@ app.command("serve", epilog=serve.EXAMPLE)(serve.serve)
 app.command("worker", epilog=worker.EXAMPLE)(worker.worker)
 app.command("migrate", epilog=migrate.EXAMPLE)(migrate.migrate)
 app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
+app.command("export", epilog=export.EXAMPLE)(export.export)
+app.command("import", epilog=import_files.EXAMPLE)(import_files.import_files)
+app.command("backup", epilog=backup.EXAMPLE)(backup.backup)
+app.command("restore", epilog=restore.EXAMPLE)(restore.restore)
 app.command("verify", epilog=verify.EXAMPLE)(verify.verify)
 app.command("diff", epilog=diff.EXAMPLE)(diff.diff)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ptolemy.cli.connection import InWorkspace, Profile, Token, Url
 from ptolemy.cli.options import AsJson
 
 if TYPE_CHECKING:
     from ptolemy.backups.findings import Report
+    from ptolemy.client import Rehearsal
 
-EXAMPLE = "\b\nExample:\n  ptolemy verify acme-2026-11-27.zip && cp acme-2026-11-27.zip /mnt/offsite/"
+EXAMPLE = (
+    "\b\nExamples:\n  ptolemy verify acme-2026-11-27.zip && cp acme-2026-11-27.zip /mnt/offsite/"
+    "\n  ptolemy verify acme-2026-11-27.zip --rehearse"
+)
 
 EXIT_CODES = {"fine": 0, "damaged": 3, "incomplete": 4, "unreadable": 5}
 
@@ -25,24 +30,66 @@ BackupPath = Annotated[
 def verify(
     backup: BackupPath,
     subset: Annotated[str, typer.Option(help="How much of the values to look at, by chance: 10%.")] = "100%",
+    rehearse: Annotated[
+        bool,
+        typer.Option(
+            "--rehearse", help="Then send it to a server that restores it where nobody sees it, and compares."
+        ),
+    ] = False,
+    url: Url = None,
+    token: Token = None,
+    workspace: InWorkspace = None,
+    profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that a backup is whole; no server is needed.
+    """Check that a backup is whole; without --rehearse no server is needed.
 
     Hashes, counts, readable rows, and that everything a row refers to is there. Exits 0 when all is fine, 3 when the
-    backup is damaged, 4 when it is incomplete, 5 when it is no backup that can be read.
+    backup is damaged, 4 when it is incomplete, 5 when it is no backup that can be read. A rehearsal of a ZIP restores
+    all of it, exports that again and compares every byte, in the workspace of the connection, whose records it doesn't
+    touch; a backup that fails it exits 3.
     """
     from ptolemy.backups.verify import verify as verified
-    from ptolemy.cli.failures import explained
+    from ptolemy.cli.failures import explained, wrong_usage
 
     share = _share(subset)
+    if rehearse and backup.is_dir():
+        wrong_usage("--rehearse is for the ZIP of a workspace: the files of a directory carry no types")
     with explained():
         report = verified(backup, share=share)
-    if as_json:
-        print(json.dumps(_document(report), indent=2, ensure_ascii=False))
-    else:
+    document = _document(report)
+    if not as_json:
         _print(report)
-    raise typer.Exit(EXIT_CODES[report.result])
+    code = EXIT_CODES[report.result]
+    if rehearse and code == 0:
+        rehearsal = _rehearse(backup, url, token, workspace, profile, as_json=as_json)
+        document["rehearsal"] = rehearsal.job
+        code = 0 if rehearsal.passed else EXIT_CODES["damaged"]
+        if not as_json:
+            _print_rehearsal(rehearsal)
+    if as_json:
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+    raise typer.Exit(code)
+
+
+def _rehearse(
+    backup: Path, url: str | None, token: str | None, workspace: str | None, profile: str | None, *, as_json: bool
+) -> Rehearsal:
+    from ptolemy.cli.connection import connected
+    from ptolemy.cli.progress import shown_progress
+
+    with connected(url, token, workspace, profile) as client, shown_progress(as_json=as_json) as tell:
+        return client.rehearse(backup, on_progress=tell)
+
+
+def _print_rehearsal(rehearsal: Rehearsal) -> None:
+    for finding in rehearsal.findings:
+        where = f"{finding['file']}: " if finding["file"] else ""
+        print(f"{where}{finding['message']}")
+        if finding["records"]:
+            print(f"  records: {', '.join(finding['records'])}")
+    rows = rehearsal.job["rows_restored"]
+    print(f"the rehearsal {rehearsal.job['result']}: {rows:,} rows were restored")
 
 
 def _share(subset: str) -> float:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from ptolemy.database.transaction import Overtaken, Row, Transaction
 from ptolemy.engine import lookup
-from ptolemy.engine.resource import ARCHIVED_AT, Resource
+from ptolemy.engine.resource import ARCHIVED_AT, Resource, times
 from ptolemy.events import log
 from ptolemy.plans import items
 
@@ -22,6 +22,8 @@ class Change(NamedTuple):
     verb: Verb
     old: Row | None
     new: Row | None
+    returns: bool = False
+    """It is set back to what a backup says, its own instants too."""
 
 
 async def record(tx: Transaction, resource: Resource, changes: Sequence[Change]) -> None:
@@ -48,7 +50,7 @@ def _is_before(xid: int, old: Row) -> bool:
 async def count(tx: Transaction, resource: Resource, changes: Sequence[Change]) -> None:
     """The items that came or went; archived records count on."""
     counted: Counter[str] = Counter()
-    for _, old, new in changes:
+    for _, old, new, _ in changes:
         for row, sign in ((new, 1), (old, -1)):
             if row is not None:
                 for kind, number in resource.items_in(row).items():
@@ -64,14 +66,16 @@ def _entry(resource: Resource, change: Change) -> log.Entry:
         resource_type=resource.singular,
         resource_id=row["id"],
         resource_identifier=row[resource.named_by] if resource.named_by else None,
-        changes=_difference(resource, change.old, change.new),
+        changes=_difference(resource, change),
     )
 
 
-def _difference(resource: Resource, old: Row | None, new: Row | None) -> dict[str, Any]:
+def _difference(resource: Resource, change: Change) -> dict[str, Any]:
     """`{field: {from, to}}` of every field that differs, as answers show them."""
-    found = {}
+    found, old, new = {}, change.old, change.new
     shown = {**resource.fields, "archived_at": ARCHIVED_AT} if resource.lifecycle.archive else resource.fields
+    if change.returns and old is not None:
+        shown = {**shown, **times(type(resource))}
     for name, of in shown.items():
         before = None if old is None or old[name] is None else of.show(old[name])
         after = None if new is None or new[name] is None else of.show(new[name])

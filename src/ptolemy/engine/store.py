@@ -67,14 +67,16 @@ async def update_each(tx: Transaction, resource: Resource, writes: Sequence[Writ
     """Changes many in one statement; where the database refuses one, each goes by itself, and that one is named."""
     if not writes:
         return []
-    names = [*resource.fields, *(["archived_at"] if resource.lifecycle.archive else [])]
     values = [_changed_values(resource, write) for write in writes]
+    # Either all of them return from a backup, with instants of their own, or none.
+    names = list(values[0])
+    now = "" if "updated_at" in names else " updated_at = now(),"
     ids = [write.old["id"] for write in writes if write.old is not None]
     columns = [ids, *([value[name] for value in values] for name in names)]
     arrays = ", ".join(f"?::{_array(resource, name)}[]" for name in ("id", *names))
     marks = ", ".join(f"{name} = new.{name}" for name in names)
     statement = Sql(
-        f"update {resource.table} t set {marks}, updated_at = now(), recorded_at = now()"
+        f"update {resource.table} t set {marks},{now} recorded_at = now()"
         f" from unnest({arrays}) as new (id, {', '.join(names)})"
         " where t.workspace_id = ? and t.id = new.id returning t.*",
         (*columns, tx.workspace_id),
@@ -159,9 +161,9 @@ def _insert(tx: Transaction, resource: Resource, write: Write) -> Sql:
 def _update(tx: Transaction, resource: Resource, write: Write, old: Row) -> Sql:
     values = _changed_values(resource, write)
     marks = ", ".join(f"{name} = ?" for name in values)
+    now = "" if "updated_at" in values else " updated_at = now(),"
     return Sql(
-        f"update {resource.table} set {marks}, updated_at = now(), recorded_at = now()"
-        " where workspace_id = ? and id = ? returning *",
+        f"update {resource.table} set {marks},{now} recorded_at = now() where workspace_id = ? and id = ? returning *",
         (*values.values(), tx.workspace_id, old["id"]),
     )
 
@@ -170,6 +172,8 @@ def _changed_values(resource: Resource, write: Write) -> dict[str, Any]:
     values = {name: _stored(of, write.new.get(name)) for name, of in resource.fields.items()}
     if resource.lifecycle.archive:
         values["archived_at"] = write.archived_at
+    if write.whole and write.old is not None:
+        values |= {name: write.kept.get(name) or write.old[name] for name in ("created_at", "updated_at")}
     return values
 
 

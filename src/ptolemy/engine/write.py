@@ -34,7 +34,8 @@ class Write:
 
     `sent` holds what the caller sent. `recorded` says that a record comes back as it once was recorded: its parents may
     be archived and no defaults are filled in. `beside` holds the identifiers that a file carries beside UUIDs, `kept`
-    the id and the instants that a file carries.
+    the id and the instants that a file carries. `whole` says that a record becomes all that a backup says of it: custom
+    fields that the backup lacks go, and its instants are the backup's.
     """
 
     verb: Verb
@@ -47,6 +48,7 @@ class Write:
     parents: dict[str, Row] = field(default_factory=dict)
     errors: list[FieldError] = field(default_factory=list)
     conflict: Conflict | None = None
+    whole: bool = False
 
     def get(self, of: Field[T]) -> T | None:
         value: T | None = self.new.get(of.name)
@@ -78,6 +80,11 @@ class Write:
             return None
         found: datetime | None = self.kept.get("archived_at", self.old.get("archived_at") if self.old else None)
         return found
+
+    @property
+    def instants(self) -> list[str]:
+        """Which of its own instants the record gets from a file rather than from the clock."""
+        return [name for name in ("created_at", "updated_at") if self.kept.get(name) is not None]
 
     @property
     def problem(self) -> Problem | None:
@@ -228,7 +235,7 @@ async def follow_up(
     """What comes after rows are stored; `told` says that each has its event."""
     if not saved:
         return
-    changes = [history.Change(_told_as(write, row), write.old, row) for write, row in saved]
+    changes = [history.Change(_told_as(write, row), write.old, row, write.whole) for write, row in saved]
     await (history.record if told else history.count)(tx, resource, changes)
     await resource.after_write(tx, [write for write, _ in saved])
 
@@ -249,5 +256,7 @@ def _has_error(write: Write, name: str) -> bool:
 def differs(resource: Resource, write: Write) -> bool:
     """Whether the write would change anything of the record."""
     if "archived_at" in write.kept and write.old is not None and write.archived_at != write.old["archived_at"]:
+        return True
+    if write.whole and write.old is not None and any(write.kept[name] != write.old[name] for name in write.instants):
         return True
     return any(write.changed(of) for of in resource.fields.values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -45,6 +45,10 @@ class ColumnsBlock:
     """Where every row is one line: the difference between a row's line and its number."""
     has_lines: bool = True
     """Whether rows are told by their lines too: not in JSON."""
+
+    def without(self, column: str) -> ColumnsBlock:
+        """The same, lacking a column."""
+        return replace(self, columns={name: cells for name, cells in self.columns.items() if name != column})
 
     def lines(self, numbers: Sequence[int]) -> Sequence[int | None]:
         """Where rows begin, by their numbers; may cost a second reading."""

@@ -39,6 +39,10 @@ class Pipeline(Protocol[B]):
 
     async def write(self, tx: Transaction, batch: B) -> Outcome: ...
 
+    async def finish(self, tx: Transaction) -> Outcome:
+        """What has waited for the end of the file."""
+        ...
+
 
 class RowPipeline:
     """Row by row through the engine, with all moments of a write; for every resource but the values by the million.
@@ -46,10 +50,18 @@ class RowPipeline:
     With a `key` rows change the records that they name, and create those that aren't there.
     """
 
-    def __init__(self, resource: Resource, rows: Iterable[FileRow], form: Form, key: str | None = None) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        rows: Iterable[FileRow],
+        form: Form,
+        key: str | None = None,
+        *,
+        reader: type[RowReader] = RowReader,
+    ) -> None:
         """Raises `Invalid` for a `key` that names no record of the resource."""
         self._resource, self._rows = resource, iter(rows)
-        self._reader = RowReader(resource, form)
+        self._reader = reader(resource, form)
         self.key = RowKey(resource, key, self._reader) if key else None
 
     def batches(self) -> Iterator[Sequence[Taken]]:
@@ -71,7 +83,7 @@ class RowPipeline:
     async def write(self, tx: Transaction, batch: Sequence[Taken]) -> Outcome:
         rows = [taken for taken in batch if not taken.row.fault]
         written = {id(taken): each for taken, each in zip(rows, await self._written(tx, rows), strict=True)}
-        created = updated = 0
+        created = updated = unchanged = 0
         errors: list[RowError] = []
         for taken in batch:
             if taken.row.fault:
@@ -84,7 +96,12 @@ class RowPipeline:
                 created += 1
             elif answer is not write.old:
                 updated += 1
-        return Outcome(len(batch), created, errors, updated)
+            else:
+                unchanged += 1
+        return Outcome(len(batch), created, errors, updated, unchanged)
+
+    async def finish(self, tx: Transaction) -> Outcome:
+        return Outcome(0, 0)
 
     async def _written(self, tx: Transaction, rows: Sequence[Taken]) -> Sequence[tuple[Write, Row | Problem]]:
         if self.key:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from ptolemy.database.sql import Sql
@@ -16,17 +16,31 @@ from ptolemy.kernel.json import decode_exact, encode
 _FIRST_ROWS = 10
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one batch: its rows, those created and those changed, and what was wrong with others.
-
-    A row that changes nothing is neither.
+class Outcome(NamedTuple):
+    """What became of one batch: its rows, those created, those changed and those that change nothing, and the errors
+    of all others.
     """
 
     rows: int
     imported: int
     errors: Sequence[RowError] = ()
     updated: int = 0
+    unchanged: int = 0
+
+    @property
+    def failed(self) -> int:
+        """One row may have several errors."""
+        return len({error.row for error in self.errors})
+
+    def plus(self, other: Outcome) -> Outcome:
+        """Both, of different rows."""
+        return Outcome(
+            self.rows + other.rows,
+            self.imported + other.imported,
+            [*self.errors, *other.errors],
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+        )
 
 
 @dataclass
@@ -47,7 +61,7 @@ class Progress:
         self.processed += outcome.rows
         self.imported += outcome.imported
         self.updated += outcome.updated
-        self.failed += len({error.row for error in outcome.errors})
+        self.failed += outcome.failed
         for error in outcome.errors:
             entry = self.summary.setdefault(
                 (error.code, error.field), {"code": error.code, "field": error.field, "count": 0, "first_rows": []}

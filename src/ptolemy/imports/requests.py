@@ -31,6 +31,8 @@ class Options:
     """Rows change the records that this column names; None: every row is a new record."""
     dry_run: bool = False
     """Everything is checked and counted, nothing stays."""
+    into_existing: bool = False
+    """Of a whole workspace: what is there becomes what the backup says of it."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ async def request_import(
     row = await tx.row(
         Sql.of(
             "insert into imports (workspace_id, id, resource_type, status, on_error, identifier_column, dry_run,"
-            " file_name, file_size, sha256, rows_processed, rows_imported, rows_updated, rows_failed, error_summary,"
-            " created_by)"
-            " values (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, '[]', ?)"
+            " into_existing, file_name, file_size, sha256, rows_processed, rows_imported, rows_updated, rows_failed,"
+            " error_summary, created_by)"
+            " values (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, '[]', ?)"
             " returning *",
             tx.workspace_id,
             upload.import_id,
@@ -75,6 +77,7 @@ async def request_import(
             options.on_error,
             options.identifier_column,
             options.dry_run,
+            options.into_existing,
             upload.file_name,
             upload.file_size,
             upload.sha256,

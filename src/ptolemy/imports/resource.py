@@ -11,6 +11,9 @@ from ptolemy.kernel.json import decode_exact, encode
 STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 
 
+_COUNTS = ("expected", "created", "changed", "unchanged", "failed")
+
+
 class ErrorSummary(Json):
     """The failed rows by code and field: how many, and which ones first."""
 
@@ -38,15 +41,15 @@ class FileCounts(Json):
             "type": "object",
             "properties": {
                 "file": {"type": "string"},
-                **{name: {"type": "integer"} for name in ("expected", "created", "changed", "failed")},
+                **{name: {"type": "integer"} for name in _COUNTS},
             },
-            "required": ["file", "expected", "created", "changed", "failed"],
+            "required": ["file", *_COUNTS],
         },
     }
 
     def show(self, stored: Any) -> msgspec.Raw:
         names = self.shown["items"]["properties"]
-        return msgspec.Raw(encode([{name: count[name] for name in names} for count in decode_exact(stored)]))
+        return msgspec.Raw(encode([{name: count.get(name, 0) for name in names} for count in decode_exact(stored)]))
 
 
 class Imports(Resource):
@@ -62,6 +65,7 @@ class Imports(Resource):
     on_error = Choice("abort", "continue", required=True)
     identifier_column = Text()
     dry_run = Boolean(required=True)
+    into_existing = Boolean(required=True)
     file_name = Text()
     file_size = Integer(required=True)
     sha256 = Text(required=True)

@@ -8,9 +8,9 @@ nothing of it, and the next one starts anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from ptolemy.imports.pipeline import Pipeline, ahead
 from ptolemy.imports.progress import Outcome, Progress, store_errors, store_files, store_progress
 from ptolemy.imports.requests import ended
 from ptolemy.imports.source import let_go, opened_source, unfolding_limit
-from ptolemy.imports.workspace import FileCount, restore
+from ptolemy.imports.workspace import FileCount, restore, restore_into_existing
 from ptolemy.jobs.job import Interrupted, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Problem
@@ -67,7 +67,7 @@ class ImportHandler:
         progress = Progress.of(row)
         try:
             if row["resource_type"] == WHOLE_WORKSPACE:
-                return await self._workspace(job, caller, progress)
+                return await self._workspace(job, caller, progress, row)
             async with (
                 opened_source(self._database, self._files, caller, job.id) as path,
                 self._opened(job, caller, row, path) as pipeline,
@@ -203,9 +203,14 @@ class ImportHandler:
                     await store_progress(beside, job.id, progress, kept=False)
                     await job.still_ours(beside)
 
-    async def _workspace(self, job: Job, caller: Caller, progress: Progress) -> None:
-        """A whole workspace, all or nothing; it is completed only when it holds what the manifest says."""
+    async def _workspace(self, job: Job, caller: Caller, progress: Progress, row: Row) -> None:
+        """A whole workspace in one transaction; it is completed only when every row of the manifest is accounted for.
+
+        Under `continue` the bad rows stay out, else nothing stays where one is bad.
+        """
         files: dict[str, FileCount] = {}
+        way = restore_into_existing if row["into_existing"] else restore
+        keeps = row["on_error"] == "continue"
 
         async def told(count: FileCount, outcome: Outcome) -> None:
             files[count.file] = count
@@ -215,21 +220,25 @@ class ImportHandler:
             async with self._database.transaction(caller) as beside:
                 await store_errors(beside, job.id, errors)
                 await store_progress(beside, job.id, progress, kept=False)
-                # Nothing is created before the whole is committed.
-                await store_files(beside, job.id, [replace(each, created=0) for each in files.values()])
+                await store_files(beside, job.id, [each.nothing_stays for each in files.values()])
                 await job.still_ours(beside)
 
         async with opened_source(self._database, self._files, caller, job.id) as path:
-            with open_archive(path) as archive:
+            with open_archive(path) as archive, suppress(_Undone):
                 await self._tell_format(job, caller, "zip")
                 await asyncio.to_thread(archive.check, await unfolding_limit(path, self._limit))
                 async with self._database.bulk(caller) as tx:
                     await job.let_go_when_frozen(tx)
-                    counts = await restore(tx, archive, lambda pipeline: self._batches(job, pipeline), told)
-                    if progress.failed:
+                    counts = await way(tx, archive, lambda pipeline: self._batches(job, pipeline), told)
+                    if row["dry_run"]:
+                        raise _Undone
+                    if progress.failed and not keeps:
                         raise RowsRefused
                     await store_files(tx, job.id, counts)
                     await self._finish(tx, job, progress, _completed(progress))
+        if row["dry_run"]:
+            ending = _Ending("completed", keeps or not progress.failed, row_count=progress.processed, rehearsed=True)
+            await self._end(job, caller, progress, ending, counts)
 
     async def _analyze(self, caller: Caller, row: Row, progress: Progress) -> None:
         """Tells the planner of many new rows; until then it would sort the table for every page of a list."""
@@ -247,8 +256,12 @@ class ImportHandler:
                     raise Interrupted
                 yield batch
 
-    async def _end(self, job: Job, caller: Caller, progress: Progress, ending: _Ending) -> None:
+    async def _end(
+        self, job: Job, caller: Caller, progress: Progress, ending: _Ending, files: Sequence[FileCount] = ()
+    ) -> None:
         async with self._database.transaction(caller) as tx:
+            if files:
+                await store_files(tx, job.id, files)
             await self._finish(tx, job, progress, ending)
 
     async def _finish(self, tx: Transaction, job: Job, progress: Progress, ending: _Ending) -> None:
@@ -295,4 +308,4 @@ def _completed(progress: Progress) -> _Ending:
 
 def _stays(row: Row) -> bool:
     """Whether what is in stays in when the import ends early."""
-    return row["on_error"] == "continue" and not row["dry_run"]
+    return row["on_error"] == "continue" and not row["dry_run"] and row["resource_type"] != WHOLE_WORKSPACE

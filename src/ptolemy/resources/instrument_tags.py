@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
+
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
-from ptolemy.engine import history
+from ptolemy.engine import constraints, history
 from ptolemy.engine.fields import Identifier, Reference, Text
 from ptolemy.engine.history import Change
 from ptolemy.engine.resource import Lifecycle, Resource, Unique
@@ -87,7 +89,11 @@ class InstrumentTags(Resource):
             list(moved.values()),
             tx.workspace_id,
         )
-        stored = {each["id"]: each for each in await tx.rows(statement)}
+        try:
+            stored = {each["id"]: each for each in await tx.rows(statement)}
+        except asyncpg.UniqueViolationError as error:
+            # Only tags of a backup get here: they come back as they were, below an archived one too.
+            raise constraints.explained(self, error) from None
         await history.record(tx, self, [Change("updated", each, stored[each["id"]]) for each in below])
 
     async def _below(self, tx: Transaction, row: Row) -> list[Row]:

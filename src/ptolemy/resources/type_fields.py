@@ -66,7 +66,8 @@ class TypeFields(Resource):
         await self._agree_with_archived(tx, write)
         demanding = write.get(self.is_required) and not write.get(self.has_default)
         demanded = old is not None and write.verb == "updated" and old["is_required"] and not old["has_default"]
-        if demanding and not demanded and await records_lacking(tx, self, write.new):
+        # One that comes back from a backup comes before the records of the backup, which have its values.
+        if demanding and not demanded and not write.recorded and await records_lacking(tx, self, write.new):
             detail = "records of this type have no value for it: give it a default, or make it optional"
             write.refuse("required_without_default", detail, field="is_required")
 

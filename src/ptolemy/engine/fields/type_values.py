@@ -99,7 +99,7 @@ class TypeValues(Field[Values]):
             if not isinstance(type_id, UUID) or kind not in (None, self.series_kind):
                 write.new[self.name] = {}  # the type is refused, here or by `check`: nothing can be said of its fields
                 continue
-            known, stored = defined[type_id], write.was(self) or {}
+            known, stored = defined[type_id], {} if write.whole else write.was(self) or {}
             write.new[self.name] = self._merged(write, known, stored, write.sent.get(self.name) or {})
 
     def _merged(self, write: Write, known: Definitions, stored: Values, sent: Mapping[str, Any]) -> Values:

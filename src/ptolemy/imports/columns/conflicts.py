@@ -52,7 +52,7 @@ async def taken_instants(tx: Transaction, claims: Claims) -> Mask:
         return await _taken_keys(tx, claims)
     # More than this in the ranges, and they are much denser than the block.
     limit = 2 * len(times)
-    hits = await _copied(
+    hits = await copied(
         tx,
         "select p.n, t.timestamp"
         " from unnest($2::int[], $3::uuid[], $4::uuid[], $5::timestamp[], $6::timestamp[]) p (n, i, s, lo, hi)"
@@ -63,8 +63,8 @@ async def taken_instants(tx: Transaction, claims: Claims) -> Mask:
         " limit $7) t",
         [("n", ">i4"), ("time", ">i8")],
         list(range(len(first))),
-        _uuids(claims.instruments[first]),
-        _uuids(claims.series[first]),
+        as_uuids(claims.instruments[first]),
+        as_uuids(claims.series[first]),
         _naive(times[order[starts]]),
         _naive(times[order[ends]]),
         limit,
@@ -81,16 +81,16 @@ async def taken_ids(tx: Transaction, ids: Ids) -> Mask:
         return np.zeros(0, np.bool_)
     order = texts.argsort()
     limit = 2 * len(ids)
-    hits = await _copied(
+    hits = await copied(
         tx,
         "select id from time_series_values where workspace_id = $1 and id between $2 and $3 limit $4",
         [("id", ID)],
-        *_uuids(ids[order[[0, -1]]]),
+        *as_uuids(ids[order[[0, -1]]]),
         limit,
     )
     if len(hits) >= limit:
         among = "select id from time_series_values where workspace_id = $1 and id = any($2::uuid[])"
-        hits = await _copied(tx, among, [("id", ID)], _uuids(ids))
+        hits = await copied(tx, among, [("id", ID)], as_uuids(ids))
     return np.isin(texts, np.ascontiguousarray(hits["id"]).view("S16"))
 
 
@@ -115,7 +115,7 @@ def repeated(claims: Claims, skip: Mask) -> tuple[Mask, Mask]:
 
 
 async def _taken_keys(tx: Transaction, claims: Claims) -> Mask:
-    hits = await _copied(
+    hits = await copied(
         tx,
         "select k.n::int"
         " from unnest($2::uuid[], $3::uuid[], $4::timestamp[]) with ordinality k (i, s, instant, n)"
@@ -124,8 +124,8 @@ async def _taken_keys(tx: Transaction, claims: Claims) -> Mask:
         " where workspace_id = $1 and instrument_id = k.i and type_id = k.s and archived_at is null"
         " and timestamp = k.instant at time zone 'UTC') t",
         [("n", ">i4")],
-        _uuids(claims.instruments),
-        _uuids(claims.series),
+        as_uuids(claims.instruments),
+        as_uuids(claims.series),
         _naive(claims.times),
     )
     taken: Mask = np.zeros(len(claims.times), np.bool_)
@@ -133,7 +133,7 @@ async def _taken_keys(tx: Transaction, claims: Claims) -> Mask:
     return taken
 
 
-async def _copied(tx: Transaction, query: str, columns: list[tuple[str, Any]], *args: Any) -> Any:
+async def copied(tx: Transaction, query: str, columns: list[tuple[str, Any]], *args: Any) -> Any:
     """The answer as an array, through binary COPY: tens of thousands of rows without an object each."""
     content = bytearray()
 
@@ -168,7 +168,7 @@ def _shared(key: Numbers) -> Mask:
     return np.asarray(counts[inverse] > 1)
 
 
-def _uuids(ids: Ids) -> list[UUID]:
+def as_uuids(ids: Ids) -> list[UUID]:
     return [UUID(bytes=each.tobytes()) for each in ids]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -73,6 +73,25 @@ class EncodedBlock:
     def count(self) -> int:
         """All rows of the block, sound or not."""
         return self.source.count
+
+    def only(self, wanted: Mask) -> EncodedBlock:
+        """Some of the sound rows, and all errors."""
+        return replace(
+            self,
+            numbers=self.numbers[wanted],
+            ids=self.ids[wanted],
+            recorded=self.recorded[wanted],
+            instruments=self.instruments[wanted],
+            series=self.series[wanted],
+            times=self.times[wanted],
+            active_rows=self.active_rows[wanted[~self.archived]],
+            archived_rows=self.archived_rows[wanted[self.archived]],
+            archived=self.archived[wanted],
+        )
+
+    def file_rows(self, numbers: Collection[int]) -> list[FileRow]:
+        """Some rows once more, by rows."""
+        return [row for row in self.source.file_rows() if row.number in numbers] if numbers else []
 
 
 def encode(block: ColumnsBlock, workspace_id: UUID, instruments: Parents, series: Parents) -> EncodedBlock | RowsBlock:

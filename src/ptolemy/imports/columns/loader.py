@@ -44,17 +44,23 @@ class Written(NamedTuple):
 class ValuesLoader:
     """One import of scalar values. `blocks` may run in another thread than `write`."""
 
-    def __init__(self, workspace_id: UUID, instruments: Parents, series: Parents, *, staged: bool) -> None:
+    def __init__(
+        self, workspace_id: UUID, instruments: Parents, series: Parents, *, staged: bool, by_id: bool = False
+    ) -> None:
         self._workspace_id, self._instruments, self._series, self._staged = workspace_id, instruments, series, staged
+        self._by_id = by_id
         self._held_in: Transaction | None = None
         self._instruments_held, self._series_held = _Held(instruments), _Held(series)
         self._expects_conflicts = False
 
     @classmethod
-    async def load(cls, tx: Transaction) -> ValuesLoader:
-        """Reads the names of all instruments and series; a later record is unknown to this import."""
+    async def load(cls, tx: Transaction, *, by_id: bool = False) -> ValuesLoader:
+        """Reads the names of all instruments and series; a later record is unknown to this import.
+
+        `by_id` says that the name beside an instrument's UUID doesn't count: it may be that of another by now.
+        """
         citus = await tx.value(Sql.of("select exists (select from pg_extension where extname = 'citus')"))
-        return cls(tx.workspace_id, await load_instruments(tx), await load_series(tx), staged=citus)
+        return cls(tx.workspace_id, await load_instruments(tx), await load_series(tx), staged=citus, by_id=by_id)
 
     def blocks(
         self, source: BinaryIO, format: Format, *, limit_bytes: int = UNLIMITED
@@ -65,7 +71,8 @@ class ValuesLoader:
         the preflight has refused them.
         """
         for block in read_columns(source, format, limit_bytes=limit_bytes)[1]:
-            yield encode(block, self._workspace_id, self._instruments, self._series)
+            named = block.without("instrument") if self._by_id else block
+            yield encode(named, self._workspace_id, self._instruments, self._series)
 
     async def write(self, tx: Transaction, block: EncodedBlock) -> Written:
         """Writes the rows that can go in and names every one that can't; the transaction stays usable."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import BinaryIO
 
@@ -11,12 +11,11 @@ from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.resource import Resource
 from ptolemy.formats.detection import Format
-from ptolemy.formats.rows import UNLIMITED
+from ptolemy.formats.rows import UNLIMITED, FileRow
 from ptolemy.imports.columns.encode import EncodedBlock, RowsBlock
 from ptolemy.imports.columns.loader import ValuesLoader
 from ptolemy.imports.pipeline import RowPipeline
 from ptolemy.imports.progress import Outcome
-from ptolemy.imports.row_errors import RowError
 from ptolemy.imports.rows import form_of
 from ptolemy.kernel.actors import Caller
 from ptolemy.plans import items
@@ -51,17 +50,17 @@ class ValuesPipeline:
 
     async def write(self, tx: Transaction, batch: EncodedBlock | RowsBlock) -> Outcome:
         if isinstance(batch, RowsBlock):
-            return await self._write_rows(tx, batch)
+            return await self._write_rows(tx, batch.rows)
         inserted, errors = await self._loader.write(tx, batch)
         await items.count(tx, {self._resource.table: inserted} if inserted else {})
         return Outcome(batch.count, inserted, errors)
 
-    async def _write_rows(self, tx: Transaction, batch: RowsBlock) -> Outcome:
-        imported = 0
-        errors: list[RowError] = []
-        for start in range(0, batch.count, _ROWS_AT_ONCE):
-            rows = await asyncio.to_thread(self._by_rows.read, batch.rows[start : start + _ROWS_AT_ONCE])
-            outcome = await self._by_rows.write(tx, rows)
-            imported += outcome.imported
-            errors += outcome.errors
-        return Outcome(batch.count, imported, errors)
+    async def finish(self, tx: Transaction) -> Outcome:
+        return await self._by_rows.finish(tx)
+
+    async def _write_rows(self, tx: Transaction, rows: Sequence[FileRow]) -> Outcome:
+        total = Outcome(0, 0)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            taken = await asyncio.to_thread(self._by_rows.read, rows[start : start + _ROWS_AT_ONCE])
+            total = total.plus(await self._by_rows.write(tx, taken))
+        return total
