@@ -29,8 +29,10 @@ from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
 from ptolemy.api.item_operations import item_operations
 from ptolemy.api.operations import Operation, OperationRoute
+from ptolemy.api.rehearsal_operations import rehearsal_operations
 from ptolemy.api.requests import Requests, fault_problem
 from ptolemy.api.resource_operations import resource_operations
+from ptolemy.api.restore_operations import restore_operations
 from ptolemy.api.series_operations import series_operations
 from ptolemy.api.services import Services
 from ptolemy.api.upload_operations import upload_operations
@@ -139,6 +141,8 @@ def operations() -> list[Operation]:
         *export_operations(),
         *upload_operations(),
         *import_operations(),
+        *rehearsal_operations(),
+        *restore_operations(),
         *backup_operations(),
     ]
 

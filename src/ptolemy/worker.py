@@ -15,7 +15,11 @@ from ptolemy.accounts.removal import RemovalHandler, remove_late_arrivals
 from ptolemy.accounts.workspaces import workspace_ids
 from ptolemy.api.kept_answers import forget_old
 from ptolemy.backups import due, own_files
+from ptolemy.backups import rehearsal_requests as rehearsals
 from ptolemy.backups.due import DueHandler
+from ptolemy.backups.rehearsal_job import RehearsalHandler
+from ptolemy.backups.restore_requests import KIND as RESTORE
+from ptolemy.backups.restoring import RestoreHandler
 from ptolemy.backups.run import BackupHandler
 from ptolemy.backups.runs import KIND as BACKUP
 from ptolemy.backups.surroundings import Surroundings
@@ -93,6 +97,8 @@ def handlers(
         EXPORT: ExportHandler(database, files),
         IMPORT: ImportHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
         custom_field_indexes.KIND: CustomFieldIndexHandler(database, RESOURCES, many_records=indexed_from_records),
+        rehearsals.KIND: RehearsalHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
+        RESTORE: RestoreHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
         removal.KIND: RemovalHandler(database, files),
         UPKEEP: UpkeepHandler(database, files),
     }
@@ -157,7 +163,8 @@ async def tidy_files(database: Database, files: FileStore, caller: Caller) -> No
     async with database.transaction(caller) as tx:
         await own_files.remove_expired_files(tx, files)
     async with database.transaction(caller) as tx:
-        gone = [key for job_id in await uploads.users(tx) for key in await imports.freed(tx, job_id)]
+        over = set(await uploads.users(tx)) - await rehearsals.under_way(tx)
+        gone = [key for job_id in over for key in await imports.freed(tx, job_id)]
         gone += await uploads.remove_expired(tx)
     for key in gone:
         await files.delete(key)

@@ -11,7 +11,9 @@ import asyncpg
 import pytest
 
 from ptolemy.backups.policies import BackupPolicies
+from ptolemy.backups.rehearsal_resource import Rehearsals
 from ptolemy.backups.resource import Backups
+from ptolemy.backups.restore_resource import BackupRestores
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.security import APPEND_ONLY, WITHOUT_WORKSPACE
 from ptolemy.engine.filters.custom import custom_values
@@ -136,6 +138,8 @@ def declared_url(database_url: str) -> Iterator[str]:
         Imports,
         BackupPolicies,
         Backups,
+        Rehearsals,
+        BackupRestores,
     ]
     functions = [row["definition"] for row in fetch(database_url, FUNCTIONS)]
     execute(

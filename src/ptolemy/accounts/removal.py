@@ -45,6 +45,12 @@ async def remove_workspace(tx: Transaction, confirm: str) -> None:
         message = f"must be the workspace's slug, {row['slug']}: what is removed can't be brought back"
         raise Invalid(FieldError("confirm", "not_confirmed", message))
     robots = await _robots_of_its_own(tx)
+    # What its jobs were about to bring back won't come.
+    await tx.run(
+        Sql.of(
+            "delete from workspaces where restored_by in (select id from jobs where workspace_id = ?)", tx.workspace_id
+        )
+    )
     # Takes along members, tokens and jobs; a job that runs finds out as it next commits something.
     await tx.run(Sql.of("delete from workspaces where id = ?", tx.workspace_id))
     await tx.run(Sql.of("delete from users where id = any(?)", robots))

@@ -35,17 +35,53 @@ async def create_workspace(
 
     `seed` puts in what every workspace begins with, in the same transaction.
     """
+    row = await _insert(tx, slug, name, plan, restored_by=None)
+    await record(tx, [Entry("workspace.created", "workspace", row["id"], slug)])
+    if creator:
+        await add_member(tx, creator, "admin")
+    await seed(tx)
+    return row
+
+
+async def reserve_workspace(tx: Transaction, slug: str, name: str | None, job_id: UUID) -> Row:
+    """Takes the slug for a workspace that a job is about to bring back; nobody is in it, so nobody gets at it."""
+    return await _insert(tx, slug, name, "enterprise", restored_by=job_id)
+
+
+async def open_reserved(tx: Transaction, job_id: UUID, creator: UUID) -> None:
+    """The transaction's workspace is there now, and whoever asked for it is its admin."""
+    slug = await tx.value(
+        Sql.of(
+            "update workspaces set restored_by = null, updated_at = now() where id = ? and restored_by = ?"
+            " returning slug",
+            tx.workspace_id,
+            job_id,
+        )
+    )
+    if slug is None:
+        raise NotFound("workspace_not_found", "the workspace was removed")
+    await record(tx, [Entry("workspace.created", "workspace", tx.workspace_id, slug)])
+    await add_member(tx, creator, "admin")
+
+
+async def give_up_reserved(session: Session, job_id: UUID) -> None:
+    """Frees the slug that was taken for a workspace that won't come."""
+    await session.run(Sql.of("delete from workspaces where restored_by = ?", job_id))
+
+
+async def _insert(tx: Transaction, slug: str, name: str | None, plan: str, *, restored_by: UUID | None) -> Row:
     if not is_slug(slug):
         message = "must be 2 to 63 lower-case letters, digits and hyphens, no hyphen first or last, and not a UUID"
         raise Invalid(FieldError("slug", "invalid_slug", message))
     if plan not in PLANS:
         raise Invalid(FieldError("plan", "invalid_plan", f"must be one of {', '.join(PLANS)}, got {plan!r}"))
     statement = Sql.of(
-        "insert into workspaces (id, slug, name, plan) values (?, ?, ?, ?) returning *",
+        "insert into workspaces (id, slug, name, plan, restored_by) values (?, ?, ?, ?, ?) returning *",
         tx.workspace_id,
         slug,
         checked_name(name) if name is not None else slug,
         plan,
+        restored_by,
     )
     try:
         row = await tx.row(statement)
@@ -53,10 +89,6 @@ async def create_workspace(
         detail = f"the slug {slug!r} is taken: choose another"
         raise Conflict("duplicate", detail, (FieldError("slug", "duplicate", detail),)) from None
     assert row is not None  # noqa: S101 - an insert that returns
-    await record(tx, [Entry("workspace.created", "workspace", row["id"], slug)])
-    if creator:
-        await add_member(tx, creator, "admin")
-    await seed(tx)
     return row
 
 

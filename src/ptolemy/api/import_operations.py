@@ -174,7 +174,7 @@ async def _from_upload(call: Call, asked: ImportRequest) -> Response:
     """What arrived in parts is looked at as a whole first; the job then reads it where it lies."""
     key = str(asked.upload_id)
     async with call.transaction() as tx:
-        found = await _known_upload(tx, key)
+        found = await known_upload(tx, key)
         parts = await uploads.whole(tx, found)
     # No transaction is held meanwhile: it may be gigabytes.
     sha256 = await uploads.digest(call.services.files, found, parts)
@@ -186,7 +186,8 @@ async def _from_upload(call: Call, asked: ImportRequest) -> Response:
     return json(encode(document | render.warned(warnings)), 202, call.location(row["id"]))
 
 
-async def _known_upload(tx: Transaction, key: str) -> Row:
+async def known_upload(tx: Transaction, key: str) -> Row:
+    """The upload that a body names, held; a 422 where there is none."""
     try:
         return await uploads.unused(tx, key)
     except NotFound:

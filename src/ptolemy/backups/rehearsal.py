@@ -9,19 +9,19 @@ The scratch workspace lies in temporary tables of one session (`scratch`). What 
 
 Temporary tables are invisible to all others, gone with the session whatever kills it, and written without a log; the
 session commits batch by batch, so it holds nobody back. The restore and the export are the very functions that users'
-jobs run. The figures are in docs/decisions.
+jobs run. docs/decisions/0014 weighs them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ptolemy.backups.diff import Difference, compare
 from ptolemy.backups.scratch import commit_so_far, scratch_workspace
@@ -41,7 +41,7 @@ from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Conflict, TooLarge
 
 Result = Literal["passed", "failed"]
-Step = Literal["check", "restore", "export", "compare", "remove"]
+Step = Literal["check", "restore", "export", "remove", "compare"]
 
 _FIRST = 10
 _MOST_FINDINGS = 100
@@ -97,6 +97,13 @@ class Rehearsal:
             self.findings.append(finding)
 
 
+class _Watch(NamedTuple):
+    """Whoever waits for the rehearsal."""
+
+    check_in: Callable[[], None]
+    told: Callable[[Rehearsal], Awaitable[None]] | None
+
+
 async def rehearse(
     database: Database,
     caller: Caller,
@@ -104,14 +111,14 @@ async def rehearse(
     *,
     check_in: Callable[[], None],
     unpacked_limit_bytes: int,
-    found: Rehearsal | None = None,
+    told: Callable[[Rehearsal], Awaitable[None]] | None = None,
 ) -> Rehearsal:
     """Whether the archive of a workspace can be restored, and gives back what it holds.
 
     What is wrong with the backup is a finding; what is wrong with the server is raised. `check_in` is asked batch by
-    batch, and may end it all; `found` is filled as it goes on.
+    batch, and may end it all; `told` hears how far the restore is.
     """
-    found = found or Rehearsal()
+    found = Rehearsal()
     with scratch_folder("rehearsal") as folder:
         copy = folder / "copy.zip"
         try:
@@ -119,7 +126,7 @@ async def rehearse(
                 with _timed(found, "check"):
                     limit = await unfolding_limit(archive, unpacked_limit_bytes)
                     await asyncio.to_thread(opened.check, limit)
-                await _restored_and_exported(database, caller, opened, copy, found, check_in)
+                await _restored_and_exported(database, caller, opened, copy, found, _Watch(check_in, told))
                 if not found.findings:
                     with _timed(found, "compare"):
                         await _compare(opened.manifest, archive, copy, found)
@@ -129,27 +136,27 @@ async def rehearse(
 
 
 async def _restored_and_exported(
-    database: Database, caller: Caller, archive: Archive, copy: Path, found: Rehearsal, check_in: Callable[[], None]
+    database: Database, caller: Caller, archive: Archive, copy: Path, found: Rehearsal, watch: _Watch
 ) -> None:
     found.files = [FileOutcome(file.name, file.rows) for file in archive.manifest.files]
     started = time.perf_counter()
     async with scratch_workspace(database, caller.actor) as tx:
-        await _restore(tx, archive, found, check_in)
+        await _restore(tx, archive, found, watch)
         found.seconds["restore"] = time.perf_counter() - started
         if not found.findings:
             with _timed(found, "export"):
-                await _export(tx, copy, check_in)
+                await _export(tx, copy, watch.check_in)
         started = time.perf_counter()
     found.seconds["remove"] = time.perf_counter() - started
 
 
-async def _restore(tx: Transaction, archive: Archive, found: Rehearsal, check_in: Callable[[], None]) -> None:
+async def _restore(tx: Transaction, archive: Archive, found: Rehearsal, watch: _Watch) -> None:
     outcomes = {file.file: file for file in found.files}
 
     async def batches(pipeline: Pipeline[Any]) -> AsyncGenerator[Any, None]:
         async with aclosing(ahead(pipeline.batches())) as read:
             async for batch in read:
-                check_in()
+                watch.check_in()
                 yield batch
 
     async def told(count: FileCount, outcome: Outcome) -> None:
@@ -162,6 +169,8 @@ async def _restore(tx: Transaction, archive: Archive, found: Rehearsal, check_in
                 RehearsalFinding(error.code, where + error.message, count.file, (error.row, error.row), fields=fields)
             )
         await commit_so_far(tx)
+        if watch.told:
+            await watch.told(found)
 
     await restore(tx, archive, batches, told)
 
@@ -184,6 +193,8 @@ async def _compare(manifest: Manifest, archive: Path, copy: Path, found: Rehears
     if not others:
         return
     comparison = await asyncio.to_thread(compare, archive, copy, others.keys())
+    for damage in comparison.findings:
+        found.find(RehearsalFinding(damage.kind, damage.message, damage.file, damage.rows, list(damage.records)))
     differences = {each.resource: each for each in comparison.differences}
     for resource, file in others.items():
         if finding := _finding(file, differences[resource], manifest.product_version):
@@ -197,12 +208,17 @@ def _finding(file: PackedFile, difference: Difference, product_version: str) -> 
         message = "its rows come back the same, but not byte by byte: another program has written or changed it"
         return RehearsalFinding("other_bytes", message, file.name)
     kinds = {"changed": difference.changed, "removed": difference.removed, "added": difference.added}
-    words = {"changed": "come back changed", "removed": "don't come back", "added": "come back that aren't in it"}
-    said = [f"{count:,} {'row' if count == 1 else 'rows'} {words[kind]}" for kind, count in kinds.items() if count]
+    said = [_said(kind, count) for kind, count in kinds.items() if count]
     fields = sorted(difference.fields)
-    message = ", ".join(said) + (f" (in {', '.join(fields)})" if fields else "")
+    message = ", ".join(said) + (f" ({', '.join(fields)})" if fields else "")
     records = [record for kind in kinds for record in difference.first.get(kind, [])][:_FIRST]
     return RehearsalFinding("different", message, file.name, difference.rows, records, fields)
+
+
+def _said(kind: str, count: int) -> str:
+    one = {"changed": "comes back changed", "removed": "doesn't come back", "added": "comes back that isn't in it"}
+    many = {"changed": "come back changed", "removed": "don't come back", "added": "come back that aren't in it"}
+    return f"1 row {one[kind]}" if count == 1 else f"{count:,} rows {many[kind]}"
 
 
 @contextmanager

@@ -38,6 +38,7 @@ async def scratch_workspace(database: Database, actor: Actor) -> AsyncIterator[T
         await tx.run(
             Sql.of("insert into workspaces (id, slug, name) values (?, 'scratch', 'scratch')", tx.workspace_id)
         )
+        await commit_so_far(tx)
         yield tx
         await driver.execute("commit")
 

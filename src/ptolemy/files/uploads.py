@@ -85,7 +85,7 @@ async def unused(tx: Transaction, key: str) -> Row:
     """The same, held against everybody who would change or use it."""
     row = await one(tx, key, lock="for no key update")
     if row["used_by"]:
-        raise Conflict("upload_used", f"the upload is being read by import {row['used_by']}: wait for its end")
+        raise Conflict("upload_used", f"the upload is being read by job {row['used_by']}: wait for its end")
     return row
 
 

@@ -1,0 +1,95 @@
+"""A rehearsal as its user sees it; the engine reads it, only this room writes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ptolemy.engine.fields import Choice, Integer, Json, RecordId, Text, Timestamp
+from ptolemy.engine.resource import Lifecycle, Resource
+from ptolemy.kernel.json import decode_exact, encode
+
+STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
+
+STEPS = ("check", "restore", "export", "remove", "compare")
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+class _Listed(Json):
+    """Objects, their members in the documented order."""
+
+    def show(self, stored: Any) -> msgspec.Raw:
+        names = self.shown["items"]["properties"]
+        return msgspec.Raw(encode([{name: each[name] for name in names} for each in decode_exact(stored)]))
+
+
+class Findings(_Listed):
+    """What is wrong with the backup: in which file, which of its rows, which records and fields."""
+
+    shown = {
+        "type": "array",
+        "items": _object(
+            {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "file": {"type": ["string", "null"]},
+                "rows": {"type": ["array", "null"], "items": {"type": "integer"}},
+                "records": {"type": "array", "items": {"type": "string"}},
+                "fields": {"type": "array", "items": {"type": "string"}},
+            }
+        ),
+    }
+
+
+class FileOutcomes(_Listed):
+    """Of each file: how many rows it should come to, were restored, were bad, and were exported again."""
+
+    shown = {
+        "type": "array",
+        "items": _object(
+            {
+                "file": {"type": "string"},
+                **{name: {"type": "integer"} for name in ("expected", "restored", "failed")},
+                "exported": {"type": ["integer", "null"]},
+                "identical": {"type": ["boolean", "null"]},
+            }
+        ),
+    }
+
+
+class Seconds(Json):
+    """How long each step took, of those that it came to."""
+
+    shown = {"type": "object", "properties": {step: {"type": "number"} for step in STEPS}}
+
+    def show(self, stored: Any) -> msgspec.Raw:
+        said = decode_exact(stored)
+        return msgspec.Raw(encode({step: said[step] for step in STEPS if step in said}))
+
+
+class Rehearsals(Resource):
+    """A backup restored into a scratch workspace that nobody sees, exported again, and compared."""
+
+    singular = "rehearsal"
+    collection = "rehearsals"
+    lifecycle = Lifecycle(archive=False, hard_delete=False)
+
+    status = Choice(*STATUSES, required=True)
+    upload_id = RecordId()
+    backup_id = RecordId()
+    file_name = Text()
+    file_size = Integer(required=True)
+    sha256 = Text(required=True)
+    rows_restored = Integer(required=True)
+    result = Choice("passed", "failed")
+    findings = Findings(required=True)
+    files = FileOutcomes(required=True)
+    seconds = Seconds(required=True)
+    error = Text()
+    created_by = RecordId()
+    started_at = Timestamp()
+    completed_at = Timestamp()
