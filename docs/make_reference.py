@@ -44,7 +44,7 @@ KINDS: Mapping[str, str] = {
     "AnyValue": "a value of any kind, sent as text or as JSON writes it, and kept as text",
     "Boolean": "`true` or `false`",
     "Choice": "one of a few words",
-    "Cron": "five fields: minute, hour, day of the month, month, day of the week: see [when](../guides/scheduled-backups.md#when)",
+    "Cron": "a cron expression of five fields: see [when](../guides/scheduled-backups.md#when)",
     "Currency": "a currency code of three capital letters, ISO 4217, by its form",
     "Date": "a day: `2026-04-15`",
     "Destination": "`s3://bucket/prefix`, or `file:///` and a directory that the operator allows",
