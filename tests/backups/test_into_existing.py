@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.backups.archives import contents, packed_anew, unpacked
 from tests.backups.stock import fill_all
+from tests.crowd import at_once, crowd
 from tests.product import Workspace, answered, problem, refused_fields
 
 NewWorkspace = Callable[[], Workspace]
@@ -305,3 +307,60 @@ def test_a_row_without_an_id_is_refused(workspace: Workspace) -> None:
         files[name] = json.dumps(rows).encode()
     job = workspace.import_workspace(packed_anew(files, honest=True), into_existing=True)
     assert [(error["field"], error["code"]) for error in job["errors"]] == [("id", "required")] * 2
+
+
+def test_writers_meanwhile_lose_nothing(workspace: Workspace) -> None:
+    workspace.equity()
+    rows = [{"identifier": f"i{n}", "name": "N", "type_id": "equity"} for n in range(3000)]
+    workspace.import_file("instruments", json.dumps(rows).encode())
+    archive = workspace.export_workspace()
+    changed = [{"identifier": f"i{n}", "name": "Changed"} for n in range(0, 3000, 2)]
+    asked = {"resource_type": "instruments", "identifier_column": "identifier"}
+    answer = workspace.robot.post("/imports", files={"file": json.dumps(changed).encode()}, data=asked)
+    workspace.finished("imports", answered(answer, 202))
+    job = start(workspace, archive)
+    written: list[str] = []
+
+    def write(client: httpx.Client, number: int) -> httpx.Response:
+        while True:
+            one = f"w{number}-{len(written)}"
+            body = {"identifier": one, "name": "", "type_id": "equity"}
+            answered(client.post("/instruments", json=body), 201)
+            point = {"instrument_id": f"i{number}", "type_id": "close", "timestamp": "2026-01-01", "value": "1"}
+            client.post("/time-series-values", json=point | {"timestamp": f"{2000 + len(written) % 900}-01-01"})
+            written.append(one)
+            now = client.get(f"/imports/{job['id']}")
+            if answered(now, 200)["status"] not in ("queued", "processing"):
+                return now
+
+    with crowd(workspace) as clients:
+        ended = at_once(clients[:4], write)[0].json()
+    assert (ended["status"], told(ended, "changed")) == ("completed", {"instruments": 1500}), ended
+    found = json.loads(workspace.export("instruments"))
+    assert {row["identifier"] for row in found if row["name"] == "N"} == {f"i{n}" for n in range(3000)}
+    assert {row["identifier"] for row in found if row["name"] == ""} == set(written)
+
+
+def test_of_a_restore_and_a_writer_that_want_one_name_one_gets_it(workspace: Workspace) -> None:
+    workspace.equity()
+    for identifier in ("wanted", "other"):
+        workspace.create("instruments", identifier=identifier, name="", type_id="equity")
+    archive = workspace.export_workspace()
+    lost = answered(workspace.robot.get("/instruments/wanted"), 200)["id"]
+    assert workspace.admin.delete("/instruments/wanted?hard=true").status_code == 204
+    job = start(workspace, archive, on_error="continue")
+    answer = workspace.robot.post("/instruments", json={"identifier": "wanted", "name": "", "type_id": "equity"})
+    ended = workspace.finished("imports", job)
+    assert ended["status"] == "completed"
+    now = answered(workspace.robot.get("/instruments/wanted"), 200)["id"]
+    if now == lost:
+        problem(answer, 409, "duplicate")
+        assert ended["errors"] == []
+    else:
+        assert answer.status_code == 201
+        assert [error["code"] for error in ended["errors"]] == ["conflict"]
+
+
+def start(workspace: Workspace, archive: bytes, **options: Any) -> dict[str, Any]:
+    data = {"resource_type": "workspace", "into_existing": True, **options}
+    return answered(workspace.admin.post("/imports", files={"file": ("w.zip", archive)}, data=data), 202)

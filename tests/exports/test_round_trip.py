@@ -128,3 +128,18 @@ def test_a_gzipped_export_comes_back(workspace: Workspace, new_workspace: Callab
     job: dict[str, Any] = other.import_file("instruments", workspace.export("instruments", compression="gzip"))
     assert job["status"] == "completed"
     assert answered(other.robot.post("/instruments/count", json={"archived": "all"}), 200) == {"count": 3}
+
+
+@pytest.mark.parametrize(("file_format", "comes_back"), [("csv", {"lot": None}), ("json", {})])
+def test_only_json_tells_a_null_from_a_value_that_is_older_than_its_field(
+    file_format: str, comes_back: dict[str, Any], workspace: Workspace
+) -> None:
+    workspace.create("instrument-types", identifier="fund")
+    workspace.create("instruments", identifier="a", name="", type_id="fund")
+    workspace.create(
+        "instrument-type-fields", type_id="fund", field_key="lot", data_type="number", has_default=True, default_value=1
+    )
+    content = workspace.export("instruments", format=file_format)
+    assert workspace.admin.delete("/instruments/a?hard=true").status_code == 204
+    assert workspace.import_file("instruments", content)["rows_imported"] == 1
+    assert answered(workspace.robot.get("/instruments/a"), 200)["extra_fields_snapshot"] == comes_back

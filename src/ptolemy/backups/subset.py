@@ -148,7 +148,7 @@ def _resource(singular: str) -> Resource:
         if resource.singular == singular:
             return resource
     known = ", ".join(resource.singular for resource in RESOURCES)
-    raise NotFound("unknown_resource", f"there is no kind of record {singular!r}: take one of {known}")
+    raise NotFound("not_found", f"there is no kind of record {singular!r}: take one of {known}")
 
 
 def _manifest(backup: Backup) -> Manifest:

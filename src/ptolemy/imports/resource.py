@@ -65,7 +65,7 @@ class Imports(Resource):
     on_error = Choice("abort", "continue", required=True)
     identifier_column = Text()
     dry_run = Boolean(required=True)
-    into_existing = Boolean(required=True)
+    into_existing = Boolean()
     file_name = Text()
     file_size = Integer(required=True)
     sha256 = Text(required=True)

@@ -1,3 +1,3 @@
 -- The import of a whole workspace into one that holds data.
 
-alter table imports add column into_existing boolean not null default false;
+alter table imports add column into_existing boolean;
