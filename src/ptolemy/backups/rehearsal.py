@@ -1,6 +1,6 @@
 """Rehearsing a backup: it is restored into a scratch workspace, exported again, and compared byte by byte.
 
-The scratch workspace lies in temporary tables of one session (`scratch`). What else was thought of, for 10^6 values:
+The scratch workspace lies in temporary tables of one session (`scratch`). What else was thought of:
 
 - A real workspace, committed and removed afterwards, could be listed, counted and met in feeds unless every statement
   knew better, and stays where a worker is killed.
