@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -33,13 +33,19 @@ from ptolemy.api.resource_operations import resource_operations
 from ptolemy.api.series_operations import series_operations
 from ptolemy.api.services import Services
 from ptolemy.api.upload_operations import upload_operations
+from ptolemy.api.webhook_operations import webhook_operations
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
 from ptolemy.engine.cursors import Cursors
 from ptolemy.engine.custom_field_indexes import MANY_RECORDS
 from ptolemy.files.opening import LONG, open_store
 from ptolemy.kernel.problems import Problem
+from ptolemy.kernel.sealing import Sealer
 from ptolemy.kernel.signing import Signer
+from ptolemy.webhooks.addresses import Guard, Network
+from ptolemy.webhooks.bell import ringing
+from ptolemy.webhooks.opening import SEALED_FOR, delivering
+from ptolemy.webhooks.retries import Pace
 from ptolemy.worker import run_worker
 
 UNPACKED_LIMIT_BYTES = 10_000_000_000
@@ -61,6 +67,8 @@ class Configuration:
     max_upload_bytes: int = 100_000_000
     jobs_at_once: int = 2
     indexed_from_records: int = MANY_RECORDS
+    webhook_allow: tuple[Network, ...] = ()
+    pace: Pace = field(default_factory=Pace)
 
 
 @asynccontextmanager
@@ -76,9 +84,11 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         file_signer=Signer(configuration.secret_key, "files"),
         public_url=configuration.public_url,
         max_upload_bytes=configuration.max_upload_bytes,
+        webhook_guard=Guard(configuration.webhook_allow),
+        sealer=Sealer(configuration.secret_key, SEALED_FOR),
     )
     try:
-        async with _worker(configuration):
+        async with ringing(database), _worker(configuration):
             yield services
     finally:
         await database.close()
@@ -107,14 +117,22 @@ async def _work(configuration: Configuration, database: Database, stop: asyncio.
     at_once, limit = configuration.jobs_at_once, UNPACKED_LIMIT_BYTES
     while not stop.is_set():
         try:
-            await run_worker(
+            async with delivering(
                 database,
-                files,
-                stop,
-                concurrency=at_once,
-                unpacked_limit_bytes=limit,
-                indexed_from_records=configuration.indexed_from_records,
-            )
+                secret_key=configuration.secret_key,
+                public_url=configuration.public_url,
+                allowed=configuration.webhook_allow,
+                pace=configuration.pace,
+            ) as ready:
+                await run_worker(
+                    database,
+                    files,
+                    stop,
+                    concurrency=at_once,
+                    unpacked_limit_bytes=limit,
+                    delivering=ready,
+                    indexed_from_records=configuration.indexed_from_records,
+                )
         except Exception:  # the outermost loop of the worker
             log.exception("worker_failed")
             await asyncio.sleep(1)
@@ -134,6 +152,7 @@ def operations() -> list[Operation]:
         *export_operations(),
         *upload_operations(),
         *import_operations(),
+        *webhook_operations(),
     ]
 
 

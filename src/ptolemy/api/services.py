@@ -18,7 +18,9 @@ from ptolemy.engine.cursors import Cursors
 from ptolemy.files.store import FileStore
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Unauthorized
+from ptolemy.kernel.sealing import Sealer
 from ptolemy.kernel.signing import Signer
+from ptolemy.webhooks.addresses import Guard
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Services:
     public_url: str | None
     max_upload_bytes: int
     passwords: Passwords
+    webhook_guard: Guard
+    sealer: Sealer
 
     @property
     def public_path(self) -> str:

@@ -104,6 +104,7 @@ def _configuration(settings: Settings, dsn: str) -> Configuration:
         max_upload_bytes=int(settings.max_upload),
         jobs_at_once=settings.jobs_at_once,
         indexed_from_records=settings.indexed_from_records,
+        webhook_allow=settings.webhook_allow,
     )
 
 
