@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import asyncpg
 import pytest
 
+from tests import house
 from tests.product import Workspace, answered
 from tests.webhooks.receiver import Receiver, receiving
 
@@ -34,3 +36,17 @@ def hook(workspace: Workspace) -> Callable[..., dict[str, Any]]:
         return made
 
     return make
+
+
+@pytest.fixture
+def execute(product_database_url: str) -> Callable[..., list[Any]]:
+    """Runs a statement past the product; answers its rows."""
+
+    async def run(statement: str, *args: object) -> list[Any]:
+        driver = await asyncpg.connect(product_database_url)
+        try:
+            return list(await driver.fetch(statement, *args))
+        finally:
+            await driver.close()
+
+    return lambda statement, *args: house.finished(run(statement, *args))

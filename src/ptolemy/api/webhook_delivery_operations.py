@@ -74,7 +74,7 @@ def delivery_operations(webhook: str, find: Callable[[Call], Awaitable[object]])
             _redeliver_failed,
             "Deliver all again that failed since an instant",
             access="admin",
-            answers={202: Redelivered},
+            answers={200: Redelivered},
             body=RedeliverFailed,
             problems=(409,),
         ),
@@ -103,7 +103,8 @@ async def _get(call: Call) -> Response:
 async def _redeliver(call: Call) -> Response:
     async with call.transaction() as tx:
         row = await deliveries.redeliver(tx, call.path["id"], as_uuid(call.path["delivery_id"]), datetime.now(UTC))
-    return json(render.record(WebhookDeliveries, row), 202)
+    path = call.request.url.path.removesuffix("/redeliver")
+    return json(render.record(WebhookDeliveries, row), 202, {"Location": f"{call.services.public_path}{path}"})
 
 
 async def _redeliver_failed(call: Call) -> Response:
@@ -113,4 +114,4 @@ async def _redeliver_failed(call: Call) -> Response:
             some = await deliveries.redeliver_failed(tx, call.path["id"], call.body.failed_since, now)
         number += some
         if not some:
-            return json(encode({"redelivered": number}), 202)
+            return json(encode({"redelivered": number}))
