@@ -25,12 +25,15 @@ from ptolemy.engine.resource import Resource, columns
 from ptolemy.resources.composite_time_series_value_items import CompositeTimeSeriesValueItems
 from ptolemy.resources.events import Events
 from ptolemy.settings import PREFIX, Settings
+from ptolemy.webhooks.resource import WEBHOOKS
 
 FOLDER = Path(__file__).parent / "reference"
 
 MADE = "<!-- Made by docs/make_reference.py from the code: change it there. -->"
 
 READ_ONLY: Sequence[Resource] = (CompositeTimeSeriesValueItems(), Events())
+OF_THE_SERVER: Sequence[Resource] = (WEBHOOKS,)
+"""What no archive of a workspace carries."""
 
 KINDS: Mapping[str, str] = {
     "Actor": "`{type, id, name}`: a human, a robot or the system",
@@ -57,6 +60,7 @@ KINDS: Mapping[str, str] = {
     "Text": "text as it was given, never trimmed, without NUL",
     "Time": "a time of day without a zone, `09:30` or `09:30:00`; answered with seconds",
     "Timestamp": "an ISO 8601 instant with an offset, or a bare date for midnight UTC; answers are in UTC",
+    "WebAddressField": "an `https://` address in ASCII: see [webhooks](../guides/webhooks.md#where-deliveries-go)",
     "Timezone": "a name of the IANA time zone database: `Australia/Sydney`",
     "TypeValues": "an object of custom fields, defined by the fields of the type",
 }
@@ -139,11 +143,12 @@ def _resources() -> Iterator[str]:
         "",
     )
     yield from _table(
-        ("resource", "archive", "hard delete", "it also takes", "it is refused while there are"), map(_fate, RESOURCES)
+        ("resource", "archive", "hard delete", "it also takes", "it is refused while there are"),
+        map(_fate, (*RESOURCES, *OF_THE_SERVER)),
     )
     yield from ("## Kinds of field", "")
     yield from _table(("kind", "what it takes", "code when it is something else", "filter operators"), _kinds())
-    for resource in (*RESOURCES, *READ_ONLY):
+    for resource in (*RESOURCES, *OF_THE_SERVER, *READ_ONLY):
         yield from _resource(resource)
 
 
@@ -180,7 +185,9 @@ def _users(fields: Resource) -> list[Resource]:
 
 
 def _kinds() -> Iterator[Sequence[str]]:
-    used = {type(of) for resource in (*RESOURCES, *READ_ONLY) for of in columns(type(resource)).values()}
+    used = {
+        type(of) for resource in (*RESOURCES, *OF_THE_SERVER, *READ_ONLY) for of in columns(type(resource)).values()
+    }
     for kind in sorted(used, key=lambda each: each.__name__):
         yield (
             kind.__name__,

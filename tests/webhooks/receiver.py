@@ -47,7 +47,7 @@ class Receiver:
         self.received: list[Received] = []
         self.ended = threading.Event()
         """What hangs until the end waits for this."""
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
         self.port = 0
         self.start()

@@ -126,7 +126,7 @@ def test_another_workspace_sees_no_webhook(workspace: Workspace, new_workspace: 
     one = f"/webhooks/{made['id']}"
     for path in (one, f"{one}/subscriptions", f"{one}/deliveries", f"{one}/deliveries/{uuid4()}"):
         problem(other.admin.get(path), 404, "not_found")
-    bodies = {"PUT": [], "PATCH": {}}
+    bodies: dict[str, Any] = {"PUT": [], "PATCH": {}}
     for method, path in paths(made)[1:]:
         body = bodies.get(method, {"event_type": "*"} if path.endswith("subscriptions") else None)
         body = {"failed_since": "2026-01-01"} if path == f"{one}/redeliver" else body

@@ -20,8 +20,8 @@ from tests.webhooks.receiver import HANG_UP, Received, Receiver, Reply
 
 KILLS, RESTARTS = 5, 3
 PATIENCE = 600
-SPEED = 100
-"""Five seconds of the schedule pass in fifty milliseconds."""
+SPEED = 2000
+"""Two hours of the schedule pass in less than four seconds."""
 
 
 class Unreliable:

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from ptolemy.database.sql import Sql
 from ptolemy.events.log import Entry, record
+from ptolemy.jobs.job import LeaseLost
 from ptolemy.kernel.sealing import Sealer
 from ptolemy.webhooks import deliveries, endpoints, feed
 from ptolemy.webhooks.opening import SEALED_FOR
@@ -72,7 +74,7 @@ async def test_the_end_of_an_endpoint_is_an_event_that_another_endpoint_hears_of
     assert not (await desk.webhook(webhook_id))["active"]
 
 
-async def _first(receiver: Receiver) -> dict[str, object] | None:
+async def _first(receiver: Receiver) -> dict[str, Any] | None:
     return next(iter(receiver.events()), None)
 
 
@@ -226,7 +228,7 @@ async def test_who_lost_the_lease_reads_nothing_on(desk: Desk, receiver: Receive
         assert await feed.claim(session, [], 1000, 0, token)
     async with desk.database.session() as session:
         assert await feed.claim(session, [], 1000, 60, uuid4())
-    with pytest.raises(feed.LeaseLost):
+    with pytest.raises(LeaseLost):
         async with desk.database.transaction(desk.caller) as tx:
             await feed.hold(tx, token, 60)
 
