@@ -114,7 +114,10 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="The TCP port to listen on; 0 takes a free one.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     jobs_at_once: int = Field(
-        2, ge=0, le=64, description="How many jobs one process runs at a time; 0 leaves them to `ptolemy worker`."
+        2,
+        ge=0,
+        le=64,
+        description="How many jobs one process runs at a time; 0 leaves them, and webhooks, to `ptolemy worker`.",
     )
     indexed_from_records: int = Field(
         10_000,

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from ptolemy.database.sql import Sql, some
-from ptolemy.database.transaction import Row, Transaction
+from ptolemy.database.transaction import Overtaken, Row, Transaction
 from ptolemy.jobs.job import LeaseLost
 from ptolemy.jobs.wakeup import OUTAGE
 from ptolemy.kernel.actors import SYSTEM, Caller
@@ -53,6 +53,10 @@ class Round:
                 await feed.release(session, self.workspace_id, self._token, due_in)
         except LeaseLost:
             log.warning("webhooks_lost", workspace_id=str(self.workspace_id))
+        except Overtaken:
+            # Somebody changed the same records the other way round: whoever takes the workspace next sees what.
+            async with self._with.database.session() as session:
+                await feed.release(session, self.workspace_id, self._token, 0)
         except OUTAGE as error:
             log.warning("webhooks_unreachable", workspace_id=str(self.workspace_id), reason=str(error))
         finally:
