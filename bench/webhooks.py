@@ -21,7 +21,7 @@ from pathlib import Path
 
 import httpx
 
-from bench.requests import serving
+from bench.requests import Server, serving
 
 GOOD = 9
 EVENTS_A_SECOND = 20
@@ -32,10 +32,10 @@ def main(events: int) -> None:
     with ExitStack() as held:
         folder = held.enter_context(tempfile.TemporaryDirectory())
         server = held.enter_context(serving(Path(folder)))
-        asyncio.run(measure(server.admin(), events))
+        asyncio.run(measure(server, server.admin(), events))
 
 
-async def measure(admin: httpx.Client, events: int) -> None:
+async def measure(server: Server, admin: httpx.Client, events: int) -> None:
     endpoints = Endpoints()
     await endpoints.open()
     try:
@@ -52,12 +52,17 @@ async def measure(admin: httpx.Client, events: int) -> None:
         told("commit to delivered, 1 of 10 endpoints hanging", took)
 
         endpoints.arrived.clear()
-        began = time.perf_counter()
+        began, before = time.perf_counter(), server.cpu_seconds()
         for number in range(events):
             await asyncio.to_thread(create, admin, f"burst-{number}")
         await endpoints.have(GOOD * events)
         seconds = time.perf_counter() - began
-        print(f"{'deliveries under load, with the writes':48} {GOOD * events / seconds:8,.0f}/s")
+        spent = zip(server.cpu_seconds(), before, strict=True)
+        ours, theirs = ((after - earlier) / (GOOD * events) * 1000 for after, earlier in spent)
+        print(
+            f"{'deliveries under load, with the writes':48} {GOOD * events / seconds:8,.0f}/s"
+            f"   CPU of each: server {ours:.2f} ms, database {theirs:.2f} ms"
+        )
     finally:
         await endpoints.close()
 
@@ -83,6 +88,7 @@ class Endpoints:
         self.arrived: list[tuple[str, float]] = []
         self.port = self.hanging = 0
         self._servers: list[asyncio.Server] = []
+        self._connections: set[asyncio.StreamWriter] = set()
         self._wanted, self._enough = 0, asyncio.Event()
 
     async def open(self) -> None:
@@ -94,6 +100,9 @@ class Endpoints:
     async def close(self) -> None:
         for each in self._servers:
             each.close()
+        for writer in self._connections:
+            writer.close()
+        await asyncio.sleep(0.1)
 
     async def have(self, number: int) -> None:
         self._wanted = number
@@ -102,6 +111,7 @@ class Endpoints:
             await self._enough.wait()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
@@ -116,9 +126,12 @@ class Endpoints:
             writer.close()
 
     async def _hang(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(65536):
-            pass
-        writer.close()
+        self._connections.add(writer)
+        try:
+            while await reader.read(65536):
+                pass
+        except ConnectionError:
+            writer.close()
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ from ptolemy.webhooks.web_address import parse_web_address
 
 FETCHED_AT_ONCE = 100
 LOOK_AGAIN_SECONDS = 1.0
+NOTE_SECONDS = 0.05
+"""The log may be so far behind what was sent: a transaction for each delivery would cost more than the delivery."""
 GONE = 410
 
 _FORGOTTEN = "the event is kept no longer"
@@ -62,6 +64,8 @@ class EndpointQueue:
         self._at_once = with_.pace.at_once
         self._waiting: list[_Waiting] = []
         self._on_their_way: dict[UUID, tuple[Row, asyncio.Task[Outcome]]] = {}
+        self._ended: list[Outcome] = []
+        self._note_at = 0.0
         self._webhook: Row | None = None
         self._there_may_be_more, self._wake = True, asyncio.Event()
         self._stopping = False
@@ -78,27 +82,35 @@ class EndpointQueue:
 
     async def run(self) -> None:
         try:
-            while True:
+            while self._is_busy:
                 self._wake.clear()
-                await self._note_ended()
+                self._collect()
                 if self._stopping:
                     self._there_may_be_more = False
                 elif self._there_may_be_more and len(self._waiting) < self._at_once:
                     await self._fetch()
                 self._send()
-                if not self._on_their_way and not (self._waiting or self._there_may_be_more):
-                    return
-                if not self._on_their_way:
-                    continue
-                if not await _set_within(self._wake, LOOK_AGAIN_SECONDS):
-                    # Something may have become due beside one that hangs.
-                    self._there_may_be_more = True
+                if self._is_time_to_note:
+                    await self._note_ended()
+                elif self._on_their_way:
+                    await self._wait()
         finally:
             for _, task in self._on_their_way.values():
                 task.cancel()
 
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._there_may_be_more or self._waiting or self._on_their_way or self._ended)
+
+    async def _wait(self) -> None:
+        woken = await _set_within(self._wake, NOTE_SECONDS if self._ended else LOOK_AGAIN_SECONDS)
+        if not woken and not self._ended:
+            # Something may have become due beside one that hangs.
+            self._there_may_be_more = True
+
     async def _fetch(self) -> None:
-        held = [*(each.delivery["id"] for each in self._waiting), *self._on_their_way]
+        held = [each.delivery["id"] for each in self._waiting] + [each.delivery["id"] for each in self._ended]
+        held += self._on_their_way
         async with self._with.database.transaction(self._caller) as tx:
             self._webhook = await _endpoint(tx, self._webhook_id)
             if self._webhook is None:
@@ -127,20 +139,32 @@ class EndpointQueue:
             busy.add(record)
         self._waiting = later
 
+    def _collect(self) -> None:
+        """Those that have ended make room for others."""
+        for key, (_, task) in list(self._on_their_way.items()):
+            if task.done():
+                del self._on_their_way[key]
+                if not self._ended:
+                    self._note_at = time.monotonic() + NOTE_SECONDS
+                self._ended.append(task.result())
+
+    @property
+    def _is_time_to_note(self) -> bool:
+        if not self._ended:
+            return False
+        late = not self._on_their_way or time.monotonic() >= self._note_at
+        return late or len(self._ended) >= FETCHED_AT_ONCE or _end_of_the_endpoint(self._ended) is not None
+
     async def _note_ended(self) -> None:
-        """What has ended goes into the log in one transaction; only then may it be fetched again."""
-        ended = {key: task for key, (_, task) in self._on_their_way.items() if task.done()}
-        if not ended:
-            return
-        outcomes = [task.result() for task in ended.values()]
+        """Many go into the log in one transaction; only then may they be fetched again."""
+        outcomes = list(self._ended)
         async with self._with.database.transaction(self._caller) as tx:
             if reason := _end_of_the_endpoint(outcomes):
                 # First, for it locks what others lock first.
                 await deactivate(tx, self._webhook_id, reason)
                 self._waiting.clear()
             await deliveries.note(tx, outcomes)
-        for key in ended:
-            del self._on_their_way[key]
+        self._ended = self._ended[len(outcomes) :]
 
     async def _attempt(self, waiting: _Waiting) -> Outcome:
         delivery, at, started = waiting.delivery, self._with.clock(), time.monotonic()
