@@ -27,13 +27,14 @@ from ptolemy.engine.resource import Resource, columns
 from ptolemy.resources.composite_time_series_value_items import CompositeTimeSeriesValueItems
 from ptolemy.resources.events import Events
 from ptolemy.settings import PREFIX, Settings
+from ptolemy.webhooks.resource import WEBHOOKS
 
 FOLDER = Path(__file__).parent / "reference"
 
 MADE = "<!-- Made by docs/make_reference.py from the code: change it there. -->"
 
 READ_ONLY: Sequence[Resource] = (CompositeTimeSeriesValueItems(), Events(), Backups())
-BESIDE: Sequence[Resource] = (BackupPolicies(),)
+BESIDE: Sequence[Resource] = (BackupPolicies(), WEBHOOKS)
 """Resources that are no data, so no file carries them."""
 
 WHO = {"backup_policies": "read and written by admins", "backups": "read by members, begun and cancelled by editors"}
@@ -69,6 +70,7 @@ KINDS: Mapping[str, str] = {
     "Text": "text as it was given, never trimmed, without NUL",
     "Time": "a time of day without a zone, `09:30` or `09:30:00`; answered with seconds",
     "Timestamp": "an ISO 8601 instant with an offset, or a bare date for midnight UTC; answers are in UTC",
+    "WebAddressField": "an `https://` address in ASCII: see [webhooks](../guides/webhooks.md#where-deliveries-go)",
     "Timezone": "a name of the IANA time zone database: `Australia/Sydney`",
     "TypeValues": "an object of custom fields, defined by the fields of the type",
     "Verification": "`{method, result, findings}`; the result is `fine` or says what is wrong",
@@ -152,7 +154,8 @@ def _resources() -> Iterator[str]:
         "",
     )
     yield from _table(
-        ("resource", "archive", "hard delete", "it also takes", "it is refused while there are"), map(_fate, RESOURCES)
+        ("resource", "archive", "hard delete", "it also takes", "it is refused while there are"),
+        map(_fate, (*RESOURCES, *BESIDE)),
     )
     yield from ("## Kinds of field", "")
     yield from _table(("kind", "what it takes", "code when it is something else", "filter operators"), _kinds())

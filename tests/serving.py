@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -47,8 +48,13 @@ def serving(configuration: Configuration) -> Iterator[str]:
 
 
 def configured(database_url: str, folder: Path, backups: Surroundings | None = None) -> Configuration:
-    surroundings = backups or Surroundings()
-    return Configuration(database_url, folder.as_uri(), "a secret key that only the tests know", backups=surroundings)
+    return Configuration(
+        database_url,
+        folder.as_uri(),
+        "a secret key that only the tests know",
+        backups=backups or Surroundings(),
+        webhook_allow=(ip_network("127.0.0.1/32"),),
+    )
 
 
 async def add_person(database_url: str, email: str) -> UUID:

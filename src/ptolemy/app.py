@@ -36,15 +36,22 @@ from ptolemy.api.restore_operations import restore_operations
 from ptolemy.api.series_operations import series_operations
 from ptolemy.api.services import Services
 from ptolemy.api.upload_operations import upload_operations
+from ptolemy.api.webhook_operations import webhook_operations
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
 from ptolemy.engine.cursors import Cursors
 from ptolemy.engine.custom_field_indexes import MANY_RECORDS
 from ptolemy.files.opening import LONG, open_store
+from ptolemy.files.store import FileStore
 from ptolemy.jobs.beside import beside
 from ptolemy.kernel.problems import Problem
+from ptolemy.kernel.sealing import Sealer
 from ptolemy.kernel.signing import Signer
+from ptolemy.webhooks.addresses import Guard, Network
+from ptolemy.webhooks.bell import ringing
+from ptolemy.webhooks.opening import SEALED_FOR, delivering
+from ptolemy.webhooks.retries import Pace
 from ptolemy.worker import run_worker
 
 UNPACKED_LIMIT_BYTES = 10_000_000_000
@@ -67,6 +74,8 @@ class Configuration:
     jobs_at_once: int = 2
     indexed_from_records: int = MANY_RECORDS
     backups: Surroundings = field(default_factory=Surroundings)
+    webhook_allow: tuple[Network, ...] = ()
+    pace: Pace = field(default_factory=Pace)
 
 
 @asynccontextmanager
@@ -83,11 +92,14 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         public_url=configuration.public_url,
         max_upload_bytes=configuration.max_upload_bytes,
         backups=configuration.backups,
+        webhook_guard=Guard(configuration.webhook_allow),
+        sealer=Sealer(configuration.secret_key, SEALED_FOR),
     )
     try:
-        async with AsyncExitStack() as worker:
+        async with AsyncExitStack() as running:
+            await running.enter_async_context(ringing(database))
             if configuration.jobs_at_once:
-                await worker.enter_async_context(beside(lambda stop: _work(configuration, stop)))
+                await running.enter_async_context(beside(lambda stop: _work(configuration, stop)))
             yield services
     finally:
         await database.close()
@@ -101,20 +113,32 @@ async def _work(configuration: Configuration, stop: asyncio.Event) -> None:
     try:
         while not stop.is_set():
             try:
-                await run_worker(
-                    database,
-                    files,
-                    stop,
-                    concurrency=configuration.jobs_at_once,
-                    unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
-                    indexed_from_records=configuration.indexed_from_records,
-                    backups=configuration.backups,
-                )
+                await _work_until(configuration, database, files, stop)
             except Exception:  # the outermost loop of the worker
                 log.exception("worker_failed")
                 await asyncio.sleep(1)
     finally:
         await database.close()
+
+
+async def _work_until(configuration: Configuration, database: Database, files: FileStore, stop: asyncio.Event) -> None:
+    async with delivering(
+        database,
+        secret_key=configuration.secret_key,
+        public_url=configuration.public_url,
+        allowed=configuration.webhook_allow,
+        pace=configuration.pace,
+    ) as ready:
+        await run_worker(
+            database,
+            files,
+            stop,
+            concurrency=configuration.jobs_at_once,
+            unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
+            delivering=ready,
+            indexed_from_records=configuration.indexed_from_records,
+            backups=configuration.backups,
+        )
 
 
 def operations() -> list[Operation]:
@@ -134,6 +158,7 @@ def operations() -> list[Operation]:
         *rehearsal_operations(),
         *restore_operations(),
         *backup_operations(),
+        *webhook_operations(),
     ]
 
 

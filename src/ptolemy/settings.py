@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, ByteSize, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "PTOLEMY_"
 CLIENT_VARIABLES = frozenset({"PTOLEMY_URL", "PTOLEMY_TOKEN", "PTOLEMY_WORKSPACE"})
@@ -70,6 +71,15 @@ def _web_address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
+    if not isinstance(value, str):
+        return tuple(value)
+    try:
+        return tuple(ip_network(each.strip()) for each in value.split(",") if each.strip())
+    except ValueError:
+        raise ValueError("must be networks like 10.20.0.0/16, joined by commas") from None
+
+
 def _long_enough(key: SecretStr) -> SecretStr:
     if len(key.get_secret_value()) < _MIN_SECRET_LENGTH:
         raise ValueError(f"must have at least {_MIN_SECRET_LENGTH} characters")
@@ -103,7 +113,9 @@ class Settings(BaseSettings):
         None, description="The address that users see, for links in answers; the request's own host by default."
     )
     secret_key: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
-        None, description="Signs download links and cursors; made and kept in the data directory when absent."
+        None,
+        description="Signs download links and cursors, and seals the secrets of webhooks; made and kept in the data"
+        " directory when absent.",
     )
     max_upload: ByteSize = Field(
         ByteSize(100_000_000),
@@ -114,12 +126,21 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="The TCP port to listen on; 0 takes a free one.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     jobs_at_once: int = Field(
-        2, ge=0, le=64, description="How many jobs one process runs at a time; 0 leaves them to `ptolemy worker`."
+        2,
+        ge=0,
+        le=64,
+        description="How many jobs one process runs at a time; 0 leaves them, and webhooks, to `ptolemy worker`.",
     )
     indexed_from_records: int = Field(
         10_000,
         ge=0,
         description="A custom field that is filtered by gets an index once its type has more records than this.",
+    )
+
+    webhook_allow: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        (),
+        description="Networks besides the public ones that webhooks may go to, by http too, joined by commas, like"
+        " `10.20.0.0/16,127.0.0.1/32`.",
     )
 
     @property

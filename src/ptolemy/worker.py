@@ -44,6 +44,10 @@ from ptolemy.jobs.schedule import Schedule
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.kernel.problems import NotFound
 from ptolemy.plans import items
+from ptolemy.webhooks import deliveries
+from ptolemy.webhooks.bell import ringing
+from ptolemy.webhooks.courier import Courier
+from ptolemy.webhooks.endpoint_queue import Delivering
 
 UPKEEP = "upkeep"
 UPKEEP_SECONDS = 3600
@@ -58,6 +62,7 @@ async def run_worker(
     *,
     concurrency: int,
     unpacked_limit_bytes: int,
+    delivering: Delivering,
     indexed_from_records: int = MANY_RECORDS,
     backups: Surroundings | None = None,
 ) -> None:
@@ -70,16 +75,20 @@ async def run_worker(
         concurrency=concurrency,
         schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP), Schedule("backups", backups.look_seconds, due.KIND)],
     )
-    working = asyncio.create_task(runner.run())
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
-        runner.stop()
-        await working
-    finally:
-        stopped.cancel()
-        working.cancel()
-        await asyncio.wait((working,))
+    courier = Courier(delivering)
+    async with ringing(database):
+        working = [asyncio.create_task(runner.run()), asyncio.create_task(courier.run())]
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((*working, stopped), return_when=asyncio.FIRST_COMPLETED)
+            runner.stop()
+            courier.stop()
+            await asyncio.gather(*working)
+        finally:
+            stopped.cancel()
+            for task in working:
+                task.cancel()
+            await asyncio.wait(working)
 
 
 def handlers(
@@ -138,6 +147,7 @@ class UpkeepHandler:
             await items.fold(tx)
             await custom_field_indexes.reconsider(tx)
         await self._forget_answers(workspace)
+        await self._forget_deliveries(caller)
         await tidy_files(self._database, self._files, caller)
 
     async def _forget_answers(self, workspace: UUID) -> None:
@@ -146,6 +156,12 @@ class UpkeepHandler:
         while more:
             async with self._database.transaction(Caller(workspace, SYSTEM)) as tx:
                 more = await forget_old(tx)
+
+    async def _forget_deliveries(self, caller: Caller) -> None:
+        more = True
+        while more:
+            async with self._database.transaction(caller) as tx:
+                more = await deliveries.forget_old(tx)
 
     async def gave_up(self, job: Job, reason: str) -> None:
         """Nothing to mark: it comes round again."""

@@ -37,6 +37,19 @@ def test_a_table_without_row_level_security_is_a_warning(database_url: str, tmp_
     assert checks(database_url, tmp_path)["roles"]["level"] == "ok"
 
 
+def test_deliveries_that_no_worker_takes_are_a_warning(database_url: str, tmp_path: Path) -> None:
+    execute(
+        database_url,
+        "with made as (insert into workspaces (id, slug, name) values (gen_random_uuid(), 'waiting', 'W') returning id)"
+        " insert into webhook_feeds (workspace_id, wanted, epoch, seen, due_at)"
+        " select id, true, 1, '1:1:', now() - interval '1 hour' from made",
+    )
+    found = checks(database_url, tmp_path)["webhooks"]
+    assert found["level"] == "warning" and "1 workspaces" in found["found"] and "ptolemy worker" in found["advice"]
+    execute(database_url, "delete from workspaces where slug = 'waiting'")
+    assert checks(database_url, tmp_path)["webhooks"]["level"] == "ok"
+
+
 def test_a_secret_key_that_others_can_read_is_a_warning(database_url: str, tmp_path: Path) -> None:
     (tmp_path / "secret.key").write_text("x" * 64)
     (tmp_path / "secret.key").chmod(0o644)

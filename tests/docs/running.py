@@ -42,9 +42,14 @@ def served(data_dir: Path) -> Iterator[str]:
 
 
 def environment(data_dir: Path) -> dict[str, str]:
-    """What a new user has: no setting but where the data is, and this checkout's commands first."""
+    """What a new user has: where the data is, a receiver on their own machine, and this checkout's commands first."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PTOLEMY_")}
-    return kept | {"PATH": f"{_BIN}:{os.environ['PATH']}", "PTOLEMY_DATA_DIR": str(data_dir), "NO_PROXY": "127.0.0.1"}
+    return kept | {
+        "PATH": f"{_BIN}:{os.environ['PATH']}",
+        "PTOLEMY_DATA_DIR": str(data_dir),
+        "PTOLEMY_WEBHOOK_ALLOW": "127.0.0.1/32",
+        "NO_PROXY": "127.0.0.1",
+    }
 
 
 def run_page(page: Page, address: str, folder: Path, given: Mapping[str, str]) -> None:

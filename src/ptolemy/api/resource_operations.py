@@ -157,7 +157,7 @@ class Handlers:
     async def get(self, call: Call) -> Response:
         if call.query.include is not None:
             return await self._get_with_included(call, _paths(call.query.include))
-        answer = self._answer(await self.find(call))
+        answer = self.answer(await self.find(call))
         if conditions.is_known(call.request, answer.headers["etag"]):
             return Response(status_code=304, headers={"ETag": answer.headers["etag"]})
         return answer
@@ -173,21 +173,21 @@ class Handlers:
     async def create(self, call: Call) -> Response:
         async with call.transaction() as tx:
             row = await write.create(tx, self._resource, call.sent())
-        return self._answer(row, 201, call.location(row["id"]))
+        return self.answer(row, 201, call.location(row["id"]))
 
     async def patch(self, call: Call) -> Response:
         expected = conditions.expected(call.request)
         async with call.transaction() as tx:
             row = await write.change(tx, self._resource, call.path["id"], call.sent(), expected=expected)
-        return self._answer(row)
+        return self.answer(row)
 
     async def restore(self, call: Call) -> Response:
         expected = conditions.expected(call.request)
         async with call.transaction() as tx:
             row = await write.restore(tx, self._resource, call.path["id"], expected=expected)
-        return self._answer(row)
+        return self.answer(row)
 
-    def _answer(self, row: Row, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    def answer(self, row: Row, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         """One record, with its version."""
         record = render.record(self._kind, row)
         return json(record, status, {**(headers or {}), "ETag": etag_of(record)})

@@ -19,7 +19,9 @@ from ptolemy.engine.cursors import Cursors
 from ptolemy.files.store import FileStore
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Unauthorized
+from ptolemy.kernel.sealing import Sealer
 from ptolemy.kernel.signing import Signer
+from ptolemy.webhooks.addresses import Guard
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Services:
     max_upload_bytes: int
     passwords: Passwords
     backups: Surroundings
+    webhook_guard: Guard
+    sealer: Sealer
 
     @property
     def public_path(self) -> str:

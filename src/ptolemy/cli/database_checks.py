@@ -12,6 +12,7 @@ from ptolemy.database.transaction import Driver
 OLDEST_MAJOR = 17
 CLOCK_WARNING_SECONDS = 1.0
 CLOCK_ERROR_SECONDS = 30.0
+WEBHOOKS_LATE_SECONDS = 60
 PARENTS = {"instrument_id": "instruments", "type_id": "series"}
 VALUE_TABLES = ("time_series_values", "composite_time_series_values")
 
@@ -23,7 +24,13 @@ async def database_findings(driver: Driver) -> list[Finding]:
     if missing:
         found = f"{len(missing)} are missing, the first is {missing[0]}"
         return [*findings, error("migrations", found, "run `ptolemy migrate`, or start `ptolemy serve`")]
-    return [*findings, fine("migrations", "all are applied"), await _roles(driver), await _orphans(driver)]
+    return [
+        *findings,
+        fine("migrations", "all are applied"),
+        await _roles(driver),
+        await _webhooks(driver),
+        await _orphans(driver),
+    ]
 
 
 def server_version(driver: Driver) -> str:
@@ -79,6 +86,19 @@ async def _roles(driver: Driver) -> Finding:
         names = ", ".join(row["relname"] for row in unprotected)
         return warning("roles", f"row-level security is off for {names}", advice)
     return fine("roles", "row-level security keeps workspaces apart")
+
+
+async def _webhooks(driver: Driver) -> Finding:
+    """Workers look at every workspace with webhooks each few seconds: one that nobody looks at is left alone."""
+    row = await driver.fetchrow(
+        "select count(*) as workspaces, max(extract(epoch from now() - due_at))::bigint as seconds from webhook_feeds"
+        " where wanted and due_at < now() - $1 * interval '1 second' and (lease_until is null or lease_until < now())",
+        WEBHOOKS_LATE_SECONDS,
+    )
+    if not row["workspaces"]:
+        return fine("webhooks", "no deliveries are left waiting for a worker")
+    found = f"those of {row['workspaces']} workspaces wait for a worker, the longest for {row['seconds']} s"
+    return warning("webhooks", found, "start `ptolemy serve` with PTOLEMY_JOBS_AT_ONCE above 0, or `ptolemy worker`")
 
 
 async def _orphans(driver: Driver) -> Finding:

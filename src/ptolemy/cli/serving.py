@@ -106,6 +106,7 @@ def _configuration(settings: Settings, dsn: str) -> Configuration:
         jobs_at_once=settings.jobs_at_once,
         indexed_from_records=settings.indexed_from_records,
         backups=Surroundings(settings.allowed_backup_directories),
+        webhook_allow=settings.webhook_allow,
     )
 
 

@@ -8,7 +8,7 @@ EXAMPLE = "\b\nExample:\n  PTOLEMY_DATABASE_URL=postgresql://ptolemy@db/ptolemy 
 
 
 def worker(data_dir: DataDir = None) -> None:
-    """Run exports and imports, beside a server.
+    """Run exports, imports and deliveries to webhooks, beside a server.
 
     Start as many workers as you like, on any host that reaches the database and the files.
     """
@@ -22,7 +22,8 @@ def worker(data_dir: DataDir = None) -> None:
     from ptolemy.cli.opening import open_database
     from ptolemy.cli.signals import on_stop
     from ptolemy.files.opening import LONG, open_store
-    from ptolemy.settings import load_settings
+    from ptolemy.settings import load_settings, secret_key
+    from ptolemy.webhooks.opening import delivering
     from ptolemy.worker import run_worker
 
     async def work() -> None:
@@ -31,7 +32,15 @@ def worker(data_dir: DataDir = None) -> None:
         settings = load_settings(data_dir=data_dir)
         configure_logs(settings.log_level)
         files = open_store(settings.files_url, LONG)
-        async with open_database(settings, files=files) as database:
+        async with (
+            open_database(settings, files=files) as database,
+            delivering(
+                database,
+                secret_key=secret_key(settings),
+                public_url=settings.public_url,
+                allowed=settings.webhook_allow,
+            ) as ready,
+        ):
             print("ptolemy worker is ready", flush=True)
             await run_worker(
                 database,
@@ -39,6 +48,7 @@ def worker(data_dir: DataDir = None) -> None:
                 stop,
                 concurrency=max(1, settings.jobs_at_once),
                 unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
+                delivering=ready,
                 indexed_from_records=settings.indexed_from_records,
                 backups=Surroundings(settings.allowed_backup_directories),
             )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -35,6 +36,8 @@ class Database:
 
     def __init__(self, dsn: str, app: asyncpg.Pool, owner: asyncpg.Pool, epoch: int) -> None:
         self.dsn, self._app, self._owner, self.epoch = dsn, app, owner, epoch
+        self.on_events: Callable[[UUID], None] = lambda _: None
+        """Called with each workspace whose events have just been committed; it must return at once."""
 
     @classmethod
     async def open(
@@ -60,14 +63,19 @@ class Database:
     @asynccontextmanager
     async def transaction(self, caller: Caller) -> AsyncIterator[Transaction]:
         """Under row-level security in the caller's workspace; commits at the end, rolls back when it raises."""
-        async with self._app.acquire() as driver, _begun(driver, f"begin; {_workspace(caller)}"):
-            yield Transaction(driver, caller, self.epoch)
+        async with self._app.acquire() as driver:
+            async with _begun(driver, f"begin; {_workspace(caller)}"):
+                tx = Transaction(driver, caller, self.epoch)
+                yield tx
+            self._tell(tx)
 
     @asynccontextmanager
     async def within(self, tx: Transaction, caller: Caller) -> AsyncIterator[Transaction]:
         """The same transaction on behalf of another caller, in their workspace, until the block ends."""
         await tx.driver.execute(_workspace(caller))
-        yield Transaction(tx.driver, caller, self.epoch)
+        inner = Transaction(tx.driver, caller, self.epoch)
+        inner.told = tx.told
+        yield inner
         # Where the block raises, the setting goes with the savepoint or the transaction that is undone.
         await tx.driver.execute(_workspace(tx.caller))
 
@@ -81,8 +89,11 @@ class Database:
     @asynccontextmanager
     async def bulk(self, caller: Caller) -> AsyncIterator[Transaction]:
         """As the owner, whom row-level security doesn't bind: COPY FROM is refused under it. Mind `workspace_id`."""
-        async with self._owner.acquire() as driver, _begun(driver, "begin"):
-            yield Transaction(driver, caller, self.epoch)
+        async with self._owner.acquire() as driver:
+            async with _begun(driver, "begin"):
+                tx = Transaction(driver, caller, self.epoch)
+                yield tx
+            self._tell(tx)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
@@ -116,6 +127,10 @@ class Database:
     async def listener(self) -> Driver:
         """A connection of its own, to LISTEN on; the caller closes it."""
         return await asyncpg.connect(self.dsn, command_timeout=60)
+
+    def _tell(self, tx: Transaction) -> None:
+        for workspace_id in tx.told:
+            self.on_events(workspace_id)
 
 
 def _workspace(caller: Caller) -> str:

@@ -27,6 +27,7 @@ WITHOUT_WORKSPACE = frozenset(
         "sessions",
         "sign_in_attempts",
         "jobs",
+        "webhook_feeds",
     }
 )
 """Tables read before a workspace is known: sign-in, the queue. On Citus they stay local; others are distributed."""

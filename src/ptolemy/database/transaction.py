@@ -64,6 +64,8 @@ class Transaction(Session):
     def __init__(self, driver: Driver, caller: Caller, epoch: int) -> None:
         super().__init__(driver)
         self.caller, self.epoch = caller, epoch
+        self.told: set[UUID] = set()
+        """The workspaces that this transaction has written events of."""
 
     @property
     def workspace_id(self) -> UUID:

@@ -51,4 +51,5 @@ async def record(tx: Transaction, entries: Sequence[Entry]) -> int:
         [encode(entry.changes).decode() for entry in entries],
     )
     xid: int = await tx.value(statement)
+    tx.told.add(tx.workspace_id)
     return xid

@@ -34,30 +34,30 @@ _RETRY_SECONDS = 0.5
 log = structlog.get_logger()
 
 
-async def listen(database: Database, heard: Callable[[str], None]) -> None:
-    """Calls `heard` with each message of the queue, until cancelled; connects again after every outage.
+async def listen(database: Database, heard: Callable[[str], None], channel: str = CHANNEL) -> None:
+    """Calls `heard` with each message of a channel, until cancelled; connects again after every outage.
 
-    A message may get lost in an outage, so the runner looks at the queue by itself now and then.
+    A message may get lost in an outage, so who listens looks by itself now and then; `due` says that it should now.
     """
     while True:
         try:
             driver = await database.listener()
             try:
-                await _listen_until_lost(driver, heard)
+                await _listen_until_lost(driver, heard, channel)
             finally:
                 driver.terminate()
         except OUTAGE as error:
-            log.warning("jobs_listener_lost", reason=str(error))
+            log.warning("listener_lost", channel=channel, reason=str(error))
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _listen_until_lost(driver: Driver, heard: Callable[[str], None]) -> None:
+async def _listen_until_lost(driver: Driver, heard: Callable[[str], None], channel: str) -> None:
     lost = asyncio.Event()
 
     def hear(_driver: Any, _pid: int, _channel: str, message: object) -> None:
         heard(str(message))
 
     driver.add_termination_listener(lambda _: lost.set())
-    await driver.add_listener(CHANNEL, hear)
+    await driver.add_listener(channel, hear)
     heard("due")
     await lost.wait()
