@@ -11,8 +11,12 @@ from ptolemy.kernel.quoting import seen
 
 ALL = "*"
 
+_JOBS = ("import", "export", "backup", "rehearsal", "restore")
+
 _BESIDE_RESOURCES = (
-    *(f"{job}.{status}" for job in ("import", "export") for status in ("completed", "failed", "cancelled")),
+    *(f"{job}.{status}" for job in _JOBS for status in ("completed", "failed", "cancelled")),
+    *(f"backup.{verb}" for verb in ("verification_failed", "overdue", "pruned", "prune_refused")),
+    *(f"backup_policy.{verb}" for verb in ("created", "updated", "deleted")),
     *(f"membership.{verb}" for verb in ("created", "updated", "deleted")),
     "token.created",
     "token.deleted",
