@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from ptolemy.accounts.invitation_mail import Letters, MailServer
+from ptolemy.accounts.invitations import invitation_signer
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.api.account_operations import account_operations
 from ptolemy.api.answers import ProblemModel, http_problem, problem
@@ -62,6 +64,13 @@ class Configuration:
     max_upload_bytes: int = 100_000_000
     jobs_at_once: int = 2
     indexed_from_records: int = MANY_RECORDS
+    signup_is_open: bool = False
+    mail_server: MailServer | None = None
+
+    @property
+    def letters(self) -> Letters | None:
+        """What the worker sends e-mails with, where it can."""
+        return Letters(self.mail_server, invitation_signer(self.secret_key)) if self.mail_server else None
 
 
 @asynccontextmanager
@@ -77,6 +86,10 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         file_signer=Signer(configuration.secret_key, "files"),
         public_url=configuration.public_url,
         max_upload_bytes=configuration.max_upload_bytes,
+        session_signer=Signer(configuration.secret_key, "sessions"),
+        invitation_signer=invitation_signer(configuration.secret_key),
+        signup_is_open=configuration.signup_is_open,
+        sends_mail=configuration.mail_server is not None,
     )
     try:
         async with AsyncExitStack() as worker:
@@ -102,6 +115,7 @@ async def _work(configuration: Configuration, stop: asyncio.Event) -> None:
                     concurrency=configuration.jobs_at_once,
                     unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
                     indexed_from_records=configuration.indexed_from_records,
+                    letters=configuration.letters,
                 )
             except Exception:  # the outermost loop of the worker
                 log.exception("worker_failed")
@@ -160,7 +174,10 @@ def _openapi(app: FastAPI, routes: list[OperationRoute], public_path: str) -> di
         components = document.setdefault("components", {})
         problem_schema = ProblemModel.model_json_schema(ref_template="#/components/schemas/{model}")
         components.setdefault("schemas", {}).update(problem_schema.pop("$defs"), Problem=problem_schema)
-        components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "cookie": {"type": "apiKey", "in": "cookie", "name": "ptolemy_session"},
+        }
         _describe_headers(document)
         app.openapi_schema = document
     return app.openapi_schema

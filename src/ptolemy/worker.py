@@ -10,6 +10,9 @@ from uuid import UUID
 import structlog
 
 from ptolemy.accounts.access import NOWHERE
+from ptolemy.accounts.invitation_mail import InvitationMailHandler, Letters
+from ptolemy.accounts.invitations import MAIL_JOB
+from ptolemy.accounts.sessions import forget_ended_sessions
 from ptolemy.accounts.workspaces import workspace_ids
 from ptolemy.api.kept_answers import forget_old
 from ptolemy.catalogue import RESOURCES
@@ -47,12 +50,13 @@ async def run_worker(
     concurrency: int,
     unpacked_limit_bytes: int,
     indexed_from_records: int = MANY_RECORDS,
+    letters: Letters | None = None,
 ) -> None:
     """Works until `stop` is set; then batches end, and what is unfinished is given back for another worker."""
     await sweep_scratch()
     runner = Runner(
         database,
-        handlers(database, files, unpacked_limit_bytes, indexed_from_records),
+        handlers(database, files, unpacked_limit_bytes, indexed_from_records, letters),
         concurrency=concurrency,
         schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP)],
     )
@@ -69,14 +73,20 @@ async def run_worker(
 
 
 def handlers(
-    database: Database, files: FileStore, unpacked_limit_bytes: int, indexed_from_records: int = MANY_RECORDS
+    database: Database,
+    files: FileStore,
+    unpacked_limit_bytes: int,
+    indexed_from_records: int = MANY_RECORDS,
+    letters: Letters | None = None,
 ) -> Mapping[str, Handler]:
-    """Who does which kind of job."""
+    """Who does which kind of job; without `letters` e-mails wait for a worker that can send them."""
+    by_mail: dict[str, Handler] = {MAIL_JOB: InvitationMailHandler(database, letters)} if letters else {}
     return {
         EXPORT: ExportHandler(database, files),
         IMPORT: ImportHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
         custom_field_indexes.KIND: CustomFieldIndexHandler(database, RESOURCES, many_records=indexed_from_records),
         UPKEEP: UpkeepHandler(database, files),
+        **by_mail,
     }
 
 
@@ -88,6 +98,7 @@ class UpkeepHandler:
 
     async def run(self, job: Job) -> None:
         async with self._database.session() as session:
+            await forget_ended_sessions(session)
             workspaces = await workspace_ids(session)
         # The answers of requests that name no workspace lie nowhere.
         await self._forget_answers(NOWHERE)

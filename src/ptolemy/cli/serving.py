@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from ptolemy.accounts.people import anyone_can_sign_in
 from ptolemy.app import Configuration, create_app, open_product
 from ptolemy.cli.logs import configure_logs
+from ptolemy.cli.mail import mail_server
 from ptolemy.cli.opening import database_dsn
 from ptolemy.cli.signals import on_stop
 from ptolemy.database.embedded import serving_alone
@@ -104,6 +105,8 @@ def _configuration(settings: Settings, dsn: str) -> Configuration:
         max_upload_bytes=int(settings.max_upload),
         jobs_at_once=settings.jobs_at_once,
         indexed_from_records=settings.indexed_from_records,
+        signup_is_open=settings.signup,
+        mail_server=mail_server(settings),
     )
 
 

@@ -18,6 +18,7 @@ def worker(data_dir: DataDir = None) -> None:
     from ptolemy.app import UNPACKED_LIMIT_BYTES
     from ptolemy.cli.failures import run
     from ptolemy.cli.logs import configure_logs
+    from ptolemy.cli.mail import letters
     from ptolemy.cli.opening import open_database
     from ptolemy.cli.signals import on_stop
     from ptolemy.files.opening import LONG, open_store
@@ -39,6 +40,7 @@ def worker(data_dir: DataDir = None) -> None:
                 concurrency=max(1, settings.jobs_at_once),
                 unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
                 indexed_from_records=settings.indexed_from_records,
+                letters=letters(settings),
             )
 
     os.umask(0o077)  # exports are nobody else's business

@@ -23,7 +23,9 @@ WITHOUT_WORKSPACE = frozenset(
         "users",
         "memberships",
         "tokens",
+        "invitations",
         "sessions",
+        "used_refresh_tokens",
         "sign_in_attempts",
         "jobs",
     }
