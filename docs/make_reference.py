@@ -24,13 +24,14 @@ from ptolemy.engine.interchange import Interchange, column_name
 from ptolemy.engine.resource import Resource, columns
 from ptolemy.resources.composite_time_series_value_items import CompositeTimeSeriesValueItems
 from ptolemy.resources.events import Events
+from ptolemy.resources.memberships import Invitations, Memberships
 from ptolemy.settings import PREFIX, Settings
 
 FOLDER = Path(__file__).parent / "reference"
 
 MADE = "<!-- Made by docs/make_reference.py from the code: change it there. -->"
 
-READ_ONLY: Sequence[Resource] = (CompositeTimeSeriesValueItems(), Events())
+READ_ONLY: Sequence[Resource] = (CompositeTimeSeriesValueItems(), Events(), Memberships(), Invitations())
 
 KINDS: Mapping[str, str] = {
     "Actor": "`{type, id, name}`: a human, a robot or the system",

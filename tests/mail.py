@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from aiosmtpd.smtp import Envelope
 class Postbox:
     """`answers` are given to letters before any is taken: `451 later`, `550 nobody here`."""
 
-    port: int = 0
+    port: int
     answers: list[str] = field(default_factory=list)
     letters: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
 
@@ -37,10 +38,10 @@ class Postbox:
 
 @contextmanager
 def postbox() -> Iterator[Postbox]:
-    box = Postbox()
-    controller = Controller(box, hostname="127.0.0.1", port=0)  # type: ignore[no-untyped-call] # it has no types
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        box = Postbox(free.getsockname()[1])
+    controller = Controller(box, hostname="127.0.0.1", port=box.port)  # type: ignore[no-untyped-call] # it has no types
     controller.start()  # type: ignore[no-untyped-call]
-    box.port = controller.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
     try:
         yield box
     finally:

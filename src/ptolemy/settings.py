@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from email.utils import parseaddr
+from email.utils import getaddresses
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -65,7 +65,8 @@ def _web_address(url: str) -> str:
 
 
 def _sender(text: str) -> str:
-    if not text.isprintable() or not re.fullmatch(r"[^\s@<>,;:]+@[^\s@<>,;:]+", parseaddr(text)[1]):
+    found = [address for _, address in getaddresses([text])]
+    if not text.isprintable() or len(found) != 1 or not re.fullmatch(r"[^\s@<>,;:]+@[^\s@<>,;:]+", found[0]):
         raise ValueError("must be one e-mail address, like Ptolemy <ptolemy@example.com>")
     return text
 

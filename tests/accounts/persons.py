@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -38,11 +40,12 @@ def token(url: str, email: str, password: str = PASSWORD) -> str:
     return str(login(url, email, password)["access_token"])
 
 
-def browser(url: str, email: str, password: str = PASSWORD) -> httpx.Client:
-    """Signed in by a cookie, as the pages of `url` are."""
-    client = httpx.Client(base_url=f"{url}/v1", headers={"Origin": url}, timeout=PATIENCE_SECONDS)
-    answered(client.post("/auth/login", json={"email": email, "password": password, "cookie": True}), 200)
-    return client
+@contextmanager
+def browser(url: str, email: str, password: str = PASSWORD, *, origin: str | None = None) -> Iterator[httpx.Client]:
+    """Signed in by a cookie, as the pages of `url` are; `origin` is where users see them, if that is elsewhere."""
+    with httpx.Client(base_url=f"{url}/v1", headers={"Origin": origin or url}, timeout=PATIENCE_SECONDS) as client:
+        answered(client.post("/auth/login", json={"email": email, "password": password, "cookie": True}), 200)
+        yield client
 
 
 def invited(workspace: Workspace, email: str, role: str = "viewer") -> dict[str, Any]:
