@@ -31,7 +31,8 @@ FOLDER = Path(__file__).parent / "reference"
 
 MADE = "<!-- Made by docs/make_reference.py from the code: change it there. -->"
 
-READ_ONLY: Sequence[Resource] = (CompositeTimeSeriesValueItems(), Events(), Memberships(), Invitations())
+OF_ADMINS: Sequence[Resource] = (Memberships(), Invitations())
+READ_ONLY: Sequence[Resource] = (CompositeTimeSeriesValueItems(), Events(), *OF_ADMINS)
 
 KINDS: Mapping[str, str] = {
     "Actor": "`{type, id, name}`: a human, a robot or the system",
@@ -194,7 +195,8 @@ def _kinds() -> Iterator[Sequence[str]]:
 def _resource(resource: Resource) -> Iterator[str]:
     yield from (f"## {_plural(resource).capitalize()}", "", inspect.cleandoc(resource.__doc__ or ""), "")
     written = "never written by itself" if resource in READ_ONLY else f"written by {resource.write_role}s and above"
-    yield f"`/{resource.collection}` · read by viewers, {written}"
+    who = "read and managed by admins" if resource in OF_ADMINS else f"read by viewers, {written}"
+    yield f"`/{resource.collection}` · {who}"
     yield ""
     yield from _table(("field", "kind", "required", "default", "notes"), _fields(resource))
     for rule in resource.unique:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import Any, cast
+from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
@@ -28,7 +28,7 @@ class Postbox:
         if self.answers:
             return self.answers.pop(0)
         content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content).encode()
-        letter = cast(EmailMessage, message_from_bytes(content, policy=default))
+        letter = message_from_bytes(content, policy=default)
         self.letters.append((list(envelope.rcpt_tos), letter))
         return "250 OK"
 
@@ -40,12 +40,12 @@ class Postbox:
 def postbox() -> Iterator[Postbox]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         box = Postbox(free.getsockname()[1])
-    controller = Controller(box, hostname="127.0.0.1", port=box.port)  # type: ignore[no-untyped-call] # it has no types
-    controller.start()  # type: ignore[no-untyped-call]
+    controller = Controller(box, hostname="127.0.0.1", port=box.port)
+    controller.start()
     try:
         yield box
     finally:
-        controller.stop()  # type: ignore[no-untyped-call]
+        controller.stop()
 
 
 def token_in(letter: EmailMessage) -> str:

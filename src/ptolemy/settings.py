@@ -99,7 +99,9 @@ class Settings(BaseSettings):
         None, description="The address that users see, for links in answers; the request's own host by default."
     )
     secret_key: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
-        None, description="Signs download links and cursors; made and kept in the data directory when absent."
+        None,
+        description="Signs download links and cursors, and makes the links of invitations; made and kept in the data"
+        " directory when absent.",
     )
     max_upload: ByteSize = Field(
         ByteSize(100_000_000),

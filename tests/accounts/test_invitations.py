@@ -203,8 +203,8 @@ def test_invitations_are_listed_filtered_and_paged(workspace: Workspace) -> None
     assert sorted(each["email"] for each in [*page["data"], *rest["data"]]) == emails
     asked = {"filter": {"field": "email", "op": "eq", "value": emails[0]}, "state": "pending"}
     assert answered(workspace.admin.post("/invitations/count", json=asked), 200) == {"count": 1}
-    asked = {"sort": [{"field": "email", "direction": "desc"}]}
-    found = answered(workspace.admin.post("/invitations/filter", json=asked), 200)["data"]
+    by_email = {"sort": [{"field": "email", "direction": "desc"}]}
+    found = answered(workspace.admin.post("/invitations/filter", json=by_email), 200)["data"]
     assert [each["email"] for each in found] == emails[::-1]
 
 
@@ -213,3 +213,15 @@ def test_a_repeated_invitation_under_one_key_does_not_show_its_token_again(works
     answered(workspace.admin.post("/invitations", json=body, headers=key), 201)
     problem(workspace.admin.post("/invitations", json=body, headers=key), 409, "idempotency_key_used")
     assert len(answered(workspace.admin.get("/invitations"), 200)["data"]) == 1
+
+
+def test_a_workspace_has_at_most_five_hundred_open_invitations(workspace: Workspace, product_database_url: str) -> None:
+    run(
+        product_database_url,
+        "insert into invitations (workspace_id, id, token_hash, email, role, mail, expires_at)"
+        " select w.id, gen_random_uuid(), uuid_send(gen_random_uuid()), n || '@example.com', 'viewer', 'none',"
+        " now() + interval '1 day' from workspaces w, generate_series(1, 500) n where w.slug = $1",
+        workspace.slug,
+    )
+    problem(workspace.admin.post("/invitations", json={"email": new_email()}), 409, "too_many_invitations")
+    invited(workspace, "7@example.com")

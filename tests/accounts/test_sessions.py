@@ -7,6 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from ptolemy.accounts.sessions import forget_ended_sessions
+from ptolemy.database.sql import Sql
+from tests.accounts.office import Office
 from tests.accounts.persons import NEW_PASSWORD, browser, login, post, someone, token
 from tests.accounts.test_invitations import run
 from tests.crowd import at_once, statuses
@@ -126,3 +129,16 @@ def test_a_refresh_token_from_long_before_ends_the_session_at_once(product_url: 
     # Whoever has used its successor has had the answer.
     problem(post(product_url, "refresh", {"refresh_token": first}), 401, "refresh_token_reused")
     problem(auth(product_url, third["access_token"]).get("/me"), 401, "invalid_token")
+
+
+async def test_upkeep_forgets_what_has_ended(office: Office) -> None:
+    await office.sign_in()
+    ended = "update sessions set revoked_at = now() - interval '25 hours' where user_id = ?"
+    mine = Sql.of("select count(*) from sessions where user_id = ?", office.admin_id)
+    async with office.database.session() as session:
+        await session.run(Sql.of(ended, office.admin_id))
+    await office.sign_in()
+    async with office.database.session() as session:
+        assert await session.value(mine) == 2
+        await forget_ended_sessions(session)
+        assert await session.value(mine) == 1

@@ -62,8 +62,9 @@ async def invite(tx: Transaction, inviting: Inviting, email: str, role: str) -> 
     checked_email(email)
     checked = checked_role(role, ROLES)
     await tx.lock("invitations")
-    await _refuse_members(tx, email)
+    # First, so that who accepts the open one at this very moment is seen as a member.
     await _withdraw_open(tx, email)
+    await _refuse_members(tx, email)
     await _refuse_too_many(tx)
     nonce, invitation_id = secrets.token_bytes(32), uuid7()
     token = token_of(inviting.signer, nonce)
