@@ -8,19 +8,19 @@ from ptolemy.accounts.access import Access, authenticate
 from ptolemy.accounts.credentials import kind_of
 from ptolemy.api import rate_limits
 from ptolemy.api.cookies import refuse_cross_site, session_cookie
-from ptolemy.database.pool import Database
+from ptolemy.api.services import Services
 from ptolemy.kernel.actors import allows
 from ptolemy.kernel.problems import Forbidden, NotFound, Unauthorized
 
 
-async def admit(request: Request, database: Database, needed: str, public_url: str | None) -> Access | None:
+async def admit(request: Request, services: Services, needed: str) -> Access | None:
     """The caller's access: a 401 without good credentials, a 404 outside their workspaces, a 403 for too low a role."""
     if needed == "anyone":
         return None
-    secret = _credentials(request, public_url)
+    secret = _credentials(request, services.public_url)
     if secret is None:
         raise Unauthorized("unauthorized", "send your token as `Authorization: Bearer …`")
-    access = await _authenticated(request, database, secret)
+    access = await _authenticated(request, services, secret)
     if needed == "human":
         if access.caller.actor.type != "human":
             raise Forbidden("humans_only", "this is for people who sign in: a robot belongs to one workspace")
@@ -29,16 +29,16 @@ async def admit(request: Request, database: Database, needed: str, public_url: s
     return access
 
 
-async def admit_if_signed_in(request: Request, database: Database, public_url: str | None) -> Access | None:
+async def admit_if_signed_in(request: Request, services: Services) -> Access | None:
     """The access of who sends credentials, which have to be good; None for who sends none."""
-    secret = _credentials(request, public_url)
-    return await _authenticated(request, database, secret) if secret is not None else None
+    secret = _credentials(request, services.public_url)
+    return await _authenticated(request, services, secret) if secret is not None else None
 
 
-async def _authenticated(request: Request, database: Database, secret: str) -> Access:
+async def _authenticated(request: Request, services: Services, secret: str) -> Access:
     workspace = request.path_params.get("workspace")
     try:
-        access = await authenticate(database, secret, workspace, request_id=request.scope["request_id"])
+        access = await authenticate(services.database, secret, workspace, request_id=request.scope["request_id"])
     except NotFound:
         # The credentials were good.
         rate_limits.mark(request.scope, kind_of(secret))

@@ -109,7 +109,7 @@ async def withdraw(call: Call) -> Response:
 async def accept(call: Call) -> Response:
     """The workspace, with the new role. Who was not signed in does so next, with the same password."""
     services, asked = call.services, call.body
-    access = await gate.admit_if_signed_in(call.request, services.database, services.public_url)
+    access = await gate.admit_if_signed_in(call.request, services)
     is_person = access is not None and access.caller.actor.type == "human"
     workspace_id, membership = await invitations.accept(
         services.database,

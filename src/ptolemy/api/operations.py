@@ -98,7 +98,7 @@ class OperationRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             services = self._services()
-            access = await gate.admit(request, services.database, operation.access, services.public_url)
+            access = await gate.admit(request, services, operation.access)
             call = Call(request, services, access, request.path_params, None, None)
             sent = await bodies.json_body(request, operation.body_limit_bytes) if operation.body else b""
             said = bodies.decoded_json(sent) if operation.body else None
