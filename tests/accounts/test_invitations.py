@@ -39,6 +39,19 @@ def run(database_url: str, statement: str, *args: object) -> None:
     finished(work())
 
 
+def fetched(database_url: str, statement: str) -> list[str]:
+    """The first column of what a statement finds."""
+
+    async def work() -> list[str]:
+        driver = await asyncpg.connect(database_url)
+        try:
+            return [str(row[0]) for row in await driver.fetch(statement)]
+        finally:
+            await driver.close()
+
+    return finished(work())
+
+
 def test_a_new_person_joins_by_the_link_and_chooses_a_password(workspace: Workspace, events: Events) -> None:
     email = new_email()
     answer = workspace.admin.post("/invitations", json={"email": email, "role": "editor"})
@@ -94,6 +107,19 @@ def test_an_invitation_works_once_also_for_ten_at_once(workspace: Workspace, eve
     assert len(events(event_type="invitation.accepted")) == 1
     assert len(events(event_type="membership.created", resource_identifier=email)) == 1
     problem(accept(workspace.url, secret, NEW_PASSWORD), 409, "invitation_used")
+
+
+def test_who_is_signed_in_and_accepts_ten_times_at_once_joins_once(
+    workspace: Workspace, product_database_url: str, events: Events
+) -> None:
+    email = someone(product_database_url)
+    body = {"token": invited(workspace, email)["token"]}
+    headers = {"Authorization": f"Bearer {token(workspace.url, email)}"}
+    clients = [httpx.Client(base_url=workspace.url, headers=headers, timeout=60) for _ in range(10)]
+    answers = at_once(clients, lambda client, _: client.post("/v1/auth/invitations/accept", json=body))
+    assert statuses(answers) == {200: 1, 409: 9}
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"invitation_used"}
+    assert len(events(event_type="membership.created", resource_identifier=email)) == 1
 
 
 def test_two_workspaces_that_a_new_person_joins_at_once_share_one_account(
