@@ -26,6 +26,7 @@ from ptolemy.engine.interchange import Interchange, column_name
 from ptolemy.engine.resource import Resource, columns
 from ptolemy.resources.composite_time_series_value_items import CompositeTimeSeriesValueItems
 from ptolemy.resources.events import Events
+from ptolemy.resources.memberships import Invitations, Memberships
 from ptolemy.settings import PREFIX, Settings
 from ptolemy.webhooks.resource import WEBHOOKS
 
@@ -33,11 +34,16 @@ FOLDER = Path(__file__).parent / "reference"
 
 MADE = "<!-- Made by docs/make_reference.py from the code: change it there. -->"
 
-READ_ONLY: Sequence[Resource] = (CompositeTimeSeriesValueItems(), Events(), Backups())
+OF_ADMINS: Sequence[Resource] = (Memberships(), Invitations())
+READ_ONLY: Sequence[Resource] = (CompositeTimeSeriesValueItems(), Events(), Backups(), *OF_ADMINS)
 BESIDE: Sequence[Resource] = (BackupPolicies(), WEBHOOKS)
 """Resources that are no data, so no file carries them."""
 
-WHO = {"backup_policies": "read and written by admins", "backups": "read by members, begun and cancelled by editors"}
+WHO = {
+    "backup_policies": "read and written by admins",
+    "backups": "read by members, begun and cancelled by editors",
+    **{resource.table: "read and managed by admins" for resource in OF_ADMINS},
+}
 """Where it isn't as usual."""
 
 KINDS: Mapping[str, str] = {

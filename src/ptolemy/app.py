@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from ptolemy.accounts.invitation_mail import Letters, MailServer
+from ptolemy.accounts.invitations import invitation_signer
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.api.account_operations import account_operations
 from ptolemy.api.answers import ProblemModel, http_problem, problem
@@ -76,6 +78,13 @@ class Configuration:
     backups: Surroundings = field(default_factory=Surroundings)
     webhook_allow: tuple[Network, ...] = ()
     pace: Pace = field(default_factory=Pace)
+    signup_is_open: bool = False
+    mail_server: MailServer | None = None
+
+    @property
+    def letters(self) -> Letters | None:
+        """What the worker sends e-mails with, where it can."""
+        return Letters(self.mail_server, invitation_signer(self.secret_key)) if self.mail_server else None
 
 
 @asynccontextmanager
@@ -94,6 +103,10 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         backups=configuration.backups,
         webhook_guard=Guard(configuration.webhook_allow),
         sealer=Sealer(configuration.secret_key, SEALED_FOR),
+        session_signer=Signer(configuration.secret_key, "sessions"),
+        invitation_signer=invitation_signer(configuration.secret_key),
+        signup_is_open=configuration.signup_is_open,
+        sends_mail=configuration.mail_server is not None,
     )
     try:
         async with AsyncExitStack() as running:
@@ -138,6 +151,7 @@ async def _work_until(configuration: Configuration, database: Database, files: F
             delivering=ready,
             indexed_from_records=configuration.indexed_from_records,
             backups=configuration.backups,
+            letters=configuration.letters,
         )
 
 
@@ -195,7 +209,10 @@ def _openapi(app: FastAPI, routes: list[OperationRoute], public_path: str) -> di
         components = document.setdefault("components", {})
         problem_schema = ProblemModel.model_json_schema(ref_template="#/components/schemas/{model}")
         components.setdefault("schemas", {}).update(problem_schema.pop("$defs"), Problem=problem_schema)
-        components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "cookie": {"type": "apiKey", "in": "cookie", "name": "ptolemy_session"},
+        }
         _describe_headers(document)
         app.openapi_schema = document
     return app.openapi_schema

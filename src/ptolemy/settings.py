@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from email.utils import getaddresses
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +18,7 @@ PREFIX = "PTOLEMY_"
 CLIENT_VARIABLES = frozenset({"PTOLEMY_URL", "PTOLEMY_TOKEN", "PTOLEMY_WORKSPACE"})
 """What the client's commands read; no settings of the server."""
 
-_SECRET = frozenset({"database_url", "secret_key"})
+_SECRET = frozenset({"database_url", "secret_key", "smtp_password"})
 _MIN_SECRET_LENGTH = 32
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -80,6 +81,13 @@ def _networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
         raise ValueError("must be networks like 10.20.0.0/16, joined by commas") from None
 
 
+def _sender(text: str) -> str:
+    found = [address for _, address in getaddresses([text])]
+    if not text.isprintable() or len(found) != 1 or not re.fullmatch(r"[^\s@<>,;:]+@[^\s@<>,;:]+", found[0]):
+        raise ValueError("must be one e-mail address, like Ptolemy <ptolemy@example.com>")
+    return text
+
+
 def _long_enough(key: SecretStr) -> SecretStr:
     if len(key.get_secret_value()) < _MIN_SECRET_LENGTH:
         raise ValueError(f"must have at least {_MIN_SECRET_LENGTH} characters")
@@ -114,8 +122,8 @@ class Settings(BaseSettings):
     )
     secret_key: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
         None,
-        description="Signs download links and cursors, and seals the secrets of webhooks; made and kept in the data"
-        " directory when absent.",
+        description="Signs download links and cursors, makes the links of invitations, and seals the secrets of"
+        " webhooks; made and kept in the data directory when absent.",
     )
     max_upload: ByteSize = Field(
         ByteSize(100_000_000),
@@ -143,6 +151,31 @@ class Settings(BaseSettings):
         " `10.20.0.0/16,127.0.0.1/32`.",
     )
 
+    signup: bool = Field(False, description="Whether everybody who reaches the server may sign up.")
+    smtp_host: str | None = Field(
+        None, description="The mail server that invitations are sent by; without it links are handed over by hand."
+    )
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection to it is encrypted: `tls` from the start, usually on port 465."
+    )
+    smtp_user: str | None = Field(None, description="The name to sign in there with, if it wants one.")
+    smtp_password: SecretStr | None = Field(None, description="The password to sign in there with.")
+    smtp_from: Annotated[str, AfterValidator(_sender)] | None = Field(
+        None, description="The address that e-mails come from, like `Ptolemy <ptolemy@example.com>`."
+    )
+
+    def check_mail(self) -> None:
+        """Refuses a mail server that no e-mail could be sent by."""
+        if not self.smtp_host:
+            return
+        if not self.smtp_from:
+            raise SettingsProblem(f"{PREFIX}SMTP_FROM must be set where {PREFIX}SMTP_HOST is: whom e-mails come from")
+        if not self.public_url:
+            raise SettingsProblem(
+                f"{PREFIX}PUBLIC_URL must be set where {PREFIX}SMTP_HOST is: links in e-mails lead there"
+            )
+
     @property
     def files_url(self) -> str:
         """Where the file store is."""
@@ -165,9 +198,11 @@ class Settings(BaseSettings):
 def load_settings(**given: Any) -> Settings:
     """The settings; what is `given` (command line options that aren't None) goes before the environment."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise SettingsProblem(_explained(error)) from None
+    settings.check_mail()
+    return settings
 
 
 def unknown_variables() -> list[str]:
@@ -217,6 +252,8 @@ def _explained(error: ValidationError) -> str:
 def _reason(kind: str, message: str) -> str:
     if kind.startswith("byte_size"):
         return "must be a number of bytes, or one with a unit like 250MB"
+    if kind.startswith("bool"):
+        return "must be true or false"
     if kind.startswith("int"):
         return "must be a whole number"
     return message.removeprefix("Value error, ").replace("Input should be", "must be")

@@ -11,7 +11,10 @@ import structlog
 
 from ptolemy.accounts import removal
 from ptolemy.accounts.access import NOWHERE
+from ptolemy.accounts.invitation_mail import InvitationMailHandler, Letters
+from ptolemy.accounts.invitations import MAIL_JOB
 from ptolemy.accounts.removal import RemovalHandler, remove_late_arrivals
+from ptolemy.accounts.sessions import forget_ended_sessions
 from ptolemy.accounts.workspaces import workspace_ids
 from ptolemy.api.kept_answers import forget_old
 from ptolemy.backups import due, own_files
@@ -65,13 +68,14 @@ async def run_worker(
     delivering: Delivering,
     indexed_from_records: int = MANY_RECORDS,
     backups: Surroundings | None = None,
+    letters: Letters | None = None,
 ) -> None:
     """Works until `stop` is set; then batches end, and what is unfinished is given back for another worker."""
     await sweep_scratch()
     backups = backups or Surroundings()
     runner = Runner(
         database,
-        handlers(database, files, unpacked_limit_bytes, indexed_from_records, backups),
+        handlers(database, files, unpacked_limit_bytes, indexed_from_records, backups, letters),
         concurrency=concurrency,
         schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP), Schedule("backups", backups.look_seconds, due.KIND)],
     )
@@ -97,9 +101,11 @@ def handlers(
     unpacked_limit_bytes: int,
     indexed_from_records: int = MANY_RECORDS,
     backups: Surroundings | None = None,
+    letters: Letters | None = None,
 ) -> Mapping[str, Handler]:
-    """Who does which kind of job."""
+    """Who does which kind of job; without `letters` e-mails wait for a worker that can send them."""
     backups = backups or Surroundings()
+    by_mail: dict[str, Handler] = {MAIL_JOB: InvitationMailHandler(database, letters)} if letters else {}
     return {
         BACKUP: BackupHandler(database, files, backups, unpacked_limit_bytes=unpacked_limit_bytes),
         due.KIND: DueHandler(database, backups),
@@ -110,6 +116,7 @@ def handlers(
         RESTORE: RestoreHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
         removal.KIND: RemovalHandler(database, files),
         UPKEEP: UpkeepHandler(database, files),
+        **by_mail,
     }
 
 
@@ -121,6 +128,7 @@ class UpkeepHandler:
 
     async def run(self, job: Job) -> None:
         async with self._database.session() as session:
+            await forget_ended_sessions(session)
             workspaces = await workspace_ids(session)
         # The answers of requests that name no workspace lie nowhere.
         await self._forget_answers(NOWHERE)

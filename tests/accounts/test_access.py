@@ -9,7 +9,7 @@ import pytest
 
 from ptolemy.accounts.access import NOWHERE, authenticate
 from ptolemy.accounts.passwords import Passwords
-from ptolemy.accounts.sign_in import sign_out
+from ptolemy.accounts.sessions import end_session
 from ptolemy.accounts.tokens import issue_token, revoke_token, tokens
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
@@ -87,7 +87,8 @@ async def test_an_expired_token_is_refused(office: Office) -> None:
 async def test_a_sign_in_that_ended_opens_nothing(office: Office) -> None:
     bearer = await office.sign_in()
     access = await authenticate(office.database, bearer, office.slug)
-    await sign_out(office.database, access.credential_id)
+    async with office.database.session() as session:
+        await end_session(session, access.credential_id)
     with pytest.raises(Unauthorized):
         await authenticate(office.database, bearer, office.slug)
 

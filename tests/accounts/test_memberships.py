@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ptolemy.accounts.access import authenticate
-from ptolemy.accounts.memberships import add_member, change_role, memberships, remove_member
+from ptolemy.accounts.memberships import add_member, change_role, remove_member
 from ptolemy.accounts.people import create_person
-from ptolemy.accounts.robots import create_robot
+from ptolemy.accounts.robots import create_robot, robots
 from ptolemy.accounts.tokens import issue_token
 from ptolemy.accounts.workspaces import create_workspace, rename_workspace, workspaces_of
 from ptolemy.database.sql import Sql
@@ -157,12 +157,12 @@ async def test_members_of_another_workspace_are_not_found(office: Office) -> Non
             await issue_token(tx, office.robot_id)
 
 
-async def test_members_are_listed_in_pages_by_kind(office: Office) -> None:
+async def test_robots_are_listed_in_pages(office: Office) -> None:
     async with office.database.transaction(office.caller) as tx:
         for number in range(4):
             await create_robot(tx, f"robot {number}", "viewer")
-        first = await memberships(tx, kind="robot", after=None, limit=3)
-        rest = await memberships(tx, kind="robot", after=first[-1]["id"], limit=3)
+        first = await robots(tx, after=None, limit=3)
+        rest = await robots(tx, after=first[-1]["id"], limit=3)
     assert [row["name"] for row in [*first, *rest]] == ["loader", *(f"robot {number}" for number in range(4))]
 
 

@@ -322,6 +322,11 @@ BAD_JOBS: list[Bad] = [
     *bad_values("/exports", _EXPORT, "filter", {"field": "x", "op": "eq", "value": 1}, names="filter.field"),
     *bad_values("/exports", _EXPORT, "destination", "s3://bucket"),
     *bad_values("/memberships/robots", {"name": "r"}, "role", "admin", "editor", "boss", "", 5, None),
+    *bad_values("/invitations", {"email": "new@example.com"}, "role", "boss", "", 5, None),
+    *bad_values("/invitations", {}, "email", None, "", "nobody", "a\0b@c", "x" * 255 + "@c", *NOT_TEXT),
+    *bad_values("/invitations", {"email": "new@example.com"}, "expires_at", "2099-01-01"),
+    *bad_values("/memberships/filter", {}, "role", "boss", 5),
+    *bad_values("/memberships/filter", {}, "user_id", "ann", 5),
     *bad_values("/memberships/robots", {}, "name", None, "", " ", "a\0b", "x" * 256, 5),
 ]
 
@@ -342,6 +347,18 @@ BAD_ACCOUNTS: list[Bad] = [
     *(
         Bad(401, "invalid_credentials", "/v1/auth/login", {"email": f"{len(password)}@x", "password": password})
         for password in ("", "a\0b", "x" * 1_000_000, "\U0001f600")
+    ),
+    *bad_values("/v1/auth/login", _LOGIN, "cookie", None, "true", 1),
+    *bad_values("/v1/auth/signup", _LOGIN, "email", None, *NOT_TEXT),
+    *bad_values("/v1/auth/signup", _LOGIN, "role", "admin"),
+    Bad(403, "signup_closed", "/v1/auth/signup", _LOGIN),
+    Bad(403, "cross_site", "/v1/auth/login", {**_LOGIN, "cookie": True}),
+    *bad_values("/v1/auth/password", {"current_password": "x"}, "new_password", None, *NOT_TEXT),
+    *bad_values("/v1/auth/invitations/accept", {}, "token", None, *NOT_TEXT),
+    *bad_values("/v1/auth/invitations/accept", {"token": "x"}, "password", *NOT_TEXT),
+    *(
+        Bad(404, "unknown_invitation", "/v1/auth/invitations/accept", {"token": token, "password": "x"})
+        for token in ("", "a\0b", "x" * 100_000, "é", "pti_" + "0" * 64)
     ),
     *bad_values("/v1/auth/refresh", {}, "refresh_token", None, *NOT_TEXT),
     *(

@@ -83,6 +83,23 @@ def test_a_person_who_exists_joins_a_workspace_without_any_password(acme: Served
     assert "--password-stdin" in failed(ptolemy("user", "create", "new@x", *joining, data_dir=acme.data_dir), 2)
 
 
+def test_the_operator_sets_a_forgotten_password_and_ends_all_sessions(acme: Served) -> None:
+    created = ptolemy("user", "create", "eve@example.com", "--password-stdin", data_dir=acme.data_dir, stdin=PASSWORD)
+    assert created.returncode == 0, created.stderr
+    login = {"email": "eve@example.com", "password": PASSWORD}
+    old = httpx.post(f"{acme.url}/v1/auth/login", json=login).json()
+    new = "a password that eve has thought of"
+    done = ptolemy("user", "set-password", "Eve@example.com", "--password-stdin", data_dir=acme.data_dir, stdin=new)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "eve@example.com" in done.stdout and new not in done.stdout
+    headers = {"Authorization": f"Bearer {old['access_token']}"}
+    assert httpx.get(f"{acme.url}/v1/auth/me", headers=headers).status_code == 401
+    refresh = {"refresh_token": old["refresh_token"]}
+    assert httpx.post(f"{acme.url}/v1/auth/refresh", json=refresh).status_code == 401
+    assert httpx.post(f"{acme.url}/v1/auth/login", json=login).status_code == 401
+    assert httpx.post(f"{acme.url}/v1/auth/login", json={**login, "password": new}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "says"),
     [
@@ -90,6 +107,9 @@ def test_a_person_who_exists_joins_a_workspace_without_any_password(acme: Served
         (("user", "create", "bob@example.com", "--password-stdin"), "short\n", "password: must have 8"),
         (("user", "create", "ann@example.com", "--password-stdin"), f"{PASSWORD}\n", "has an account already"),
         (("user", "create", "b@x", "--workspace", "nope", "--password-stdin"), f"{PASSWORD}\n", "no workspace 'nope'"),
+        (("user", "create", "b@x", "--password-stdin"), "password123\n", "password: is one of those"),
+        (("user", "set-password", "nobody@x", "--password-stdin"), f"{PASSWORD}\n", "nobody has the e-mail"),
+        (("user", "set-password", "ann@example.com", "--password-stdin"), "short\n", "password: must have 8"),
         (("token", "create", "--workspace", "acme", "--robot", "r", "--role", "admin"), "", "role: must be one of"),
     ],
 )

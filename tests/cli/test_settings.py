@@ -36,6 +36,11 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("PTOLEMY_DATABASE_URL", "mysql://u@h/d", "postgresql://"),
         ("PTOLEMY_DATABASE_URL", "postgresql://u@h:port/d", "number"),
         ("PTOLEMY_JOBS_AT_ONCE", "-1", "greater than or equal to 0"),
+        ("PTOLEMY_SIGNUP", "perhaps", "true or false"),
+        ("PTOLEMY_SMTP_PORT", "0", "greater than or equal to 1"),
+        ("PTOLEMY_SMTP_SECURITY", "ssl", "'starttls'"),
+        ("PTOLEMY_SMTP_FROM", "ptolemy", "one e-mail address"),
+        ("PTOLEMY_SMTP_FROM", "a@b, c@d", "one e-mail address"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_variable(
@@ -46,6 +51,15 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(
         load_settings()
     line = str(refused.value)
     assert line.startswith(f"{name} must ") and says in line and "\n" not in line
+
+
+def test_a_mail_server_needs_a_sender_and_an_address_for_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PTOLEMY_SMTP_HOST", "mail.example.com")
+    for missing, value in (("PTOLEMY_SMTP_FROM", "p@example.com"), ("PTOLEMY_PUBLIC_URL", "https://p.example.com")):
+        with pytest.raises(SettingsProblem, match=f"^{missing} must be set"):
+            load_settings()
+        monkeypatch.setenv(missing, value)
+    assert load_settings().smtp_port == 587
 
 
 @pytest.mark.parametrize("name", ["PTOLEMY_SECRET_KEY", "PTOLEMY_DATABASE_URL"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ptolemy.accounts.credentials import digest, kind_of
+from ptolemy.accounts.sessions import note_use
 from ptolemy.accounts.workspaces import is_slug
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
@@ -32,17 +33,18 @@ class Access:
 
 
 async def authenticate(
-    database: Database, bearer: str, workspace: str | None, *, request_id: str | None = None
+    database: Database, secret: str, workspace: str | None, *, request_id: str | None = None
 ) -> Access:
-    """The access that `bearer` gives to the workspace (UUID or slug), or to no workspace in particular.
+    """The access that a bearer token or a cookie gives to the workspace (UUID or slug), or to none in particular.
 
     Bad, expired and revoked credentials are a 401; a workspace that isn't theirs is a 404, whether it exists or not.
+    Nothing is remembered from one request to the next, so what is revoked is refused at once, by every process.
     """
-    kind = kind_of(bearer)
+    kind = kind_of(secret)
     if kind == "robot":
-        return await _robot(database, bearer, workspace, request_id)
-    if kind == "access":
-        return await _human(database, bearer, workspace, request_id)
+        return await _robot(database, secret, workspace, request_id)
+    if kind in ("access", "cookie"):
+        return await _human(database, secret, workspace, request_id)
     raise Unauthorized("invalid_token", "the bearer token is not one of this server's")
 
 
@@ -68,12 +70,12 @@ async def _robot(database: Database, bearer: str, workspace: str | None, request
     if workspace is not None and workspace != row["slug"] and as_uuid(workspace) != row["workspace_id"]:
         raise _no_such_workspace(workspace)
     if not row["just_used"]:
-        await _note_use(database, row)
+        await _note_use_of_token(database, row)
     caller = Caller(row["workspace_id"], Actor("robot", row["user_id"], row["name"]), request_id)
     return Access(caller, row["role"], row["user_id"], row["id"])
 
 
-async def _note_use(database: Database, token: Row) -> None:
+async def _note_use_of_token(database: Database, token: Row) -> None:
     # Once a minute and token, so that a busy robot's requests stay reads.
     await database.row(
         Sql.of(
@@ -84,26 +86,30 @@ async def _note_use(database: Database, token: Row) -> None:
     )
 
 
-async def _human(database: Database, bearer: str, workspace: str | None, request_id: str | None) -> Access:
+async def _human(database: Database, secret: str, workspace: str | None, request_id: str | None) -> Access:
     named = as_uuid(workspace) if workspace else None
     slug = workspace if workspace and is_slug(workspace) else None
     row: Row | None = await database.row(
         Sql.of(
             "select s.id, s.user_id, u.name, u.email, w.id as workspace_id, m.role,"
-            " s.revoked_at is not null as revoked, s.access_expires_at <= now() as expired"
+            " s.revoked_at is not null as revoked, s.access_expires_at <= now() as expired,"
+            " s.kind = 'cookie' as in_cookie, s.last_used_at > now() - interval '1 minute' as just_used"
             " from sessions s"
             " join users u on u.id = s.user_id"
             f" left join workspaces w on {'w.id = ?' if named else 'w.slug = ?'}"
             " left join memberships m on m.workspace_id = w.id and m.user_id = s.user_id"
             " where s.access_hash = ?",
             named or slug,
-            digest(bearer),
+            digest(secret),
         )
     )
     if row is None or row["revoked"]:
         raise Unauthorized("invalid_token", "this sign-in has ended: sign in again")
     if row["expired"]:
-        raise Unauthorized("token_expired", "the access token has expired: refresh it, or sign in again")
+        advice = "sign in again" if row["in_cookie"] else "refresh it, or sign in again"
+        raise Unauthorized("token_expired", f"the access token has expired: {advice}")
+    if not row["just_used"]:
+        await note_use(database, row["id"])
     if workspace is not None and row["role"] is None:
         raise _no_such_workspace(workspace)
     caller = Caller(

@@ -7,16 +7,27 @@ import re
 import secrets
 from typing import Literal
 
-Kind = Literal["robot", "access", "refresh"]
+Kind = Literal["robot", "access", "refresh", "cookie", "invitation"]
 
-_PREFIXES: dict[Kind, str] = {"robot": "ptk_live_", "access": "pth_", "refresh": "pthr_"}
-_FORM = re.compile(r"(ptk_live_|pth_|pthr_)[0-9a-f]{64}")
+_PREFIXES: dict[Kind, str] = {
+    "robot": "ptk_live_",
+    "access": "pth_",
+    "refresh": "pthr_",
+    "cookie": "ptc_",
+    "invitation": "pti_",
+}
+_FORM = re.compile(r"(ptk_live_|pth_|pthr_|ptc_|pti_)[0-9a-f]{64}")
 _SUFFIX_LENGTH = 6
 
 
 def new_secret(kind: Kind) -> str:
     """A new secret, to be shown once; its prefix says what it opens, so that leak scanners can tell."""
-    return _PREFIXES[kind] + secrets.token_hex(32)
+    return secret_of(kind, secrets.token_bytes(32))
+
+
+def secret_of(kind: Kind, key: bytes) -> str:
+    """The secret that `key` makes, 32 bytes that nobody guesses."""
+    return _PREFIXES[kind] + key.hex()
 
 
 def kind_of(secret: str) -> Kind | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -16,13 +16,17 @@ from ptolemy.kernel.problems import Conflict, FieldError, Invalid, NotFound
 
 ROBOT_ROLES: tuple[Role, ...] = ("viewer", "member")
 
-_MEMBERS = (
-    "select m.*, u.kind, u.email, u.name from memberships m join users u on u.id = m.user_id where m.workspace_id = ?"
-)
+_MEMBERS = "select m.* from members m where m.workspace_id = ?"
+
+Check = Callable[[Row], None]
+
+
+def anything(member: Row) -> None:
+    """Whatever a membership is, it may be changed."""
 
 
 async def add_member(tx: Transaction, user_id: UUID, role: str) -> Row:
-    """Gives a person or a robot a role in the transaction's workspace."""
+    """Gives a person or a robot a role in the transaction's workspace: the only way in."""
     statement = Sql.of(
         "insert into memberships (workspace_id, id, user_id, role) values (?, ?, ?, ?) returning id",
         tx.workspace_id,
@@ -40,20 +44,6 @@ async def add_member(tx: Transaction, user_id: UUID, role: str) -> Row:
     return row
 
 
-async def memberships(tx: Transaction, *, kind: str | None = None, after: UUID | None, limit: int) -> Sequence[Row]:
-    """The people and robots of the workspace, or those of one kind, in order of id behind `after`."""
-    statement = Sql.of(
-        f"{_MEMBERS} and (?::text is null or u.kind = ?) and (?::uuid is null or m.id > ?) order by m.id limit ?",
-        tx.workspace_id,
-        kind,
-        kind,
-        after,
-        after,
-        limit,
-    )
-    return await tx.rows(statement)
-
-
 async def membership(tx: Transaction, membership_id: UUID | None) -> Row:
     row = await tx.row(Sql.of(f"{_MEMBERS} and m.id = ?", tx.workspace_id, membership_id))
     if row is None:
@@ -61,11 +51,22 @@ async def membership(tx: Transaction, membership_id: UUID | None) -> Row:
     return row
 
 
-async def change_role(tx: Transaction, membership_id: UUID | None, role: str) -> Row:
-    """Another role for a member; the last admin keeps theirs, and robots are viewers or members."""
+async def membership_of(tx: Transaction, user_id: UUID) -> Row:
+    row = await tx.row(Sql.of(f"{_MEMBERS} and m.user_id = ?", tx.workspace_id, user_id))
+    if row is None:
+        raise NotFound("not_found", "you don't belong to this workspace any more")
+    return row
+
+
+async def change_role(tx: Transaction, membership_id: UUID | None, role: str, *, expected: Check = anything) -> Row:
+    """Another role for a member; the last admin keeps theirs, and robots are viewers or members.
+
+    `expected` looks at the membership as it is, and refuses what must not be changed.
+    """
     await tx.lock("memberships")
     old = await membership(tx, membership_id)
-    checked = checked_role(role, ROBOT_ROLES if old["kind"] == "robot" else ROLES)
+    expected(old)
+    checked = checked_role(role, ROBOT_ROLES if old["type"] == "robot" else ROLES)
     if old["role"] == checked:
         return old
     await _keep_an_admin(tx, old)
@@ -82,10 +83,11 @@ async def change_role(tx: Transaction, membership_id: UUID | None, role: str) ->
     return await membership(tx, membership_id)
 
 
-async def remove_member(tx: Transaction, membership_id: UUID | None) -> None:
+async def remove_member(tx: Transaction, membership_id: UUID | None, *, expected: Check = anything) -> None:
     """Takes a member out of the workspace; a robot's tokens are revoked with it."""
     await tx.lock("memberships")
     old = await membership(tx, membership_id)
+    expected(old)
     await _keep_an_admin(tx, old)
     revoked = await tx.rows(
         Sql.of(

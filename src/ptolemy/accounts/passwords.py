@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.resources import files
 from typing import TypeVar
 
 from argon2 import PasswordHasher
@@ -17,7 +20,7 @@ Result = TypeVar("Result")
 
 MIN_LENGTH = 8
 MAX_LENGTH = 256
-"""NIST SP 800-63B, 3.1.1.2: at least 8 characters, at least 64 allowed, no rules of composition."""
+"""NIST SP 800-63B: at least 8 characters, at least 64 allowed, none that everybody uses, no rules of composition."""
 
 
 class Passwords:
@@ -28,12 +31,15 @@ class Passwords:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="passwords")
         self._nobodys: str | None = None
 
-    async def hash(self, password: str) -> str:
-        """A hash to store; a password of the wrong length is refused."""
+    async def hash(self, password: str, *, email: str = "", field: str = "password") -> str:
+        """A hash to store; a password of the wrong length, or that others would try first, is refused."""
         normal = unicodedata.normalize("NFKC", password)
         if not MIN_LENGTH <= len(normal) <= MAX_LENGTH:
             message = f"must have {MIN_LENGTH} to {MAX_LENGTH} characters, got {len(normal)}"
-            raise Invalid(FieldError("password", "password_length", message))
+            raise Invalid(FieldError(field, "password_length", message))
+        if normal.casefold() in _common() | {email.casefold(), email.casefold().partition("@")[0]}:
+            message = "is one of those that are tried first: choose another, a few words for example"
+            raise Invalid(FieldError(field, "common_password", message))
         return await self._in_thread(self._hash, normal)
 
     async def matches(self, password: str, stored: str | None) -> bool:
@@ -55,3 +61,10 @@ class Passwords:
 
     async def _in_thread(self, work: Callable[..., Result], *args: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+
+@cache
+def _common() -> frozenset[str]:
+    """Passwords that are known from leaks, of those that are long enough."""
+    packed = files("ptolemy.accounts").joinpath("data/common_passwords.txt.gz").read_bytes()
+    return frozenset(gzip.decompress(packed).decode().split())

@@ -14,7 +14,7 @@ from ptolemy.database.transaction import Row, Session
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.problems import Conflict, FieldError, Invalid, Unauthorized
 
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
+_EMAIL = re.compile(r'[^\s@<>()\[\],;:\\"]+@[^\s@<>()\[\],;:\\"]+')
 MAX_EMAIL = 254
 """What a mailbox can have in a path of SMTP (RFC 5321, 4.5.3.1.3)."""
 
@@ -24,21 +24,39 @@ def is_email(text: str) -> bool:
     return len(text) <= MAX_EMAIL and text.isprintable() and bool(_EMAIL.fullmatch(text))
 
 
-async def create_person(
-    session: Session, passwords: Passwords, email: str, password: str, name: str | None = None
-) -> Row:
-    """A new person who can sign in; e-mails are unique whatever their case."""
+def checked_email(email: str) -> str:
     if not is_email(email):
         raise Invalid(
             FieldError("email", "invalid_email", f"must be an e-mail address of at most {MAX_EMAIL} characters")
         )
-    checked = checked_name(name) if name is not None else None
+    return email
+
+
+async def create_person(
+    session: Session, passwords: Passwords, email: str, password: str, name: str | None = None
+) -> Row:
+    """A new person who can sign in; e-mails are unique whatever their case."""
+    hashed = await new_password(passwords, email, password, name)
+    return await add_person(session, email, hashed, name)
+
+
+async def new_password(passwords: Passwords, email: str, password: str, name: str | None = None) -> str:
+    """The hash for a person who is to be added, once all that was given of them is found good."""
+    checked_email(email)
+    if name is not None:
+        checked_name(name)
+    return await passwords.hash(password, email=email)
+
+
+async def add_person(
+    session: Session, email: str, password_hash: str, name: str | None, *, user_id: UUID | None = None
+) -> Row:
     statement = Sql.of(
         "insert into users (id, kind, email, name, password_hash) values (?, 'human', ?, ?, ?) returning *",
-        uuid7(),
+        user_id or uuid7(),
         email,
-        checked,
-        await passwords.hash(password),
+        name,
+        password_hash,
     )
     try:
         row = await session.row(statement)

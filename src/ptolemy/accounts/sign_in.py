@@ -1,86 +1,108 @@
-"""Signing in and out: an access token for an hour, a refresh token for thirty days that works once."""
+"""Who somebody is, by e-mail and password; signing up, and changing the password."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
-from ptolemy.accounts.credentials import digest, kind_of, new_secret
+import structlog
+
 from ptolemy.accounts.passwords import Passwords
-from ptolemy.accounts.people import is_email, person_by_email
+from ptolemy.accounts.people import add_person, is_email, new_password, person, person_by_email
+from ptolemy.accounts.sessions import SignedIn, end_sessions, open_session
 from ptolemy.accounts.throttle import forget_attempts, wait_for_turn
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
-from ptolemy.kernel.identifiers import uuid7
-from ptolemy.kernel.problems import Unauthorized
+from ptolemy.database.transaction import Row, Session
+from ptolemy.kernel.problems import FieldError, Forbidden, Invalid, NotFound, Unauthorized
 
-ACCESS_LIFETIME = timedelta(hours=1)
-REFRESH_LIFETIME = timedelta(days=30)
-
-
-@dataclass(frozen=True)
-class SignedIn:
-    access_token: str
-    refresh_token: str
-    expires_in_seconds: int
-    user_id: UUID
+log = structlog.get_logger("ptolemy.accounts")
 
 
-async def sign_in(database: Database, passwords: Passwords, email: str, password: str) -> SignedIn:
-    """A new session; an unknown e-mail and a wrong password get the same answer after the same time."""
+async def sign_in(
+    database: Database, passwords: Passwords, email: str, password: str, *, client: str | None = None
+) -> SignedIn:
+    """A new session of the person whose e-mail and password these are."""
+    found = await recognised(database, passwords, email, password)
+    async with database.session() as session:
+        await still_the_password(session, found)
+        return await open_session(session, found["id"], client)
+
+
+async def recognised(database: Database, passwords: Passwords, email: str, password: str) -> Row:
+    """The person; an unknown e-mail and a wrong password get the same answer after the same time."""
     await wait_for_turn(database, email)
     async with database.session() as session:
-        person = await person_by_email(session, email) if is_email(email) else None
-    if not await passwords.matches(password, person["password_hash"] if person else None) or person is None:
+        found = await person_by_email(session, email) if is_email(email) else None
+    if not await passwords.matches(password, found["password_hash"] if found else None) or found is None:
         raise Unauthorized("invalid_credentials", "the e-mail or the password is wrong")
     await forget_attempts(database, email)
-    tokens = _new_tokens(person["id"])
+    return found
+
+
+async def still_the_password(session: Session, found: Row) -> None:
+    """Refuses a sign-in that was still being checked as the password changed: it must not outlive the change."""
+    same = Sql.of(
+        "select id from users where id = ? and password_hash = ? for share", found["id"], found["password_hash"]
+    )
+    if await session.value(same) is None:
+        raise Unauthorized("invalid_credentials", "the e-mail or the password is wrong")
+
+
+async def sign_up(
+    database: Database,
+    passwords: Passwords,
+    email: str,
+    password: str,
+    name: str | None,
+    *,
+    is_open: bool,
+    address: str,
+    client: str | None = None,
+) -> SignedIn:
+    """A new person and their first session, where the server is open to everybody.
+
+    Slowed by the network address that it comes from: unlike sign-in, a sign-up that succeeds counts too.
+    """
+    if not is_open:
+        raise Forbidden("signup_closed", "nobody can sign up here: ask for an invitation to a workspace")
+    await wait_for_turn(database, f"sign-up from {address}")
+    hashed = await new_password(passwords, email, password, name)
     async with database.session() as session:
-        await session.run(
-            Sql.of(
-                "insert into sessions (id, user_id, access_hash, access_expires_at, refresh_hash, refresh_expires_at)"
-                " values (?, ?, ?, now() + ?::interval, ?, now() + ?::interval)",
-                uuid7(),
-                person["id"],
-                digest(tokens.access_token),
-                ACCESS_LIFETIME,
-                digest(tokens.refresh_token),
-                REFRESH_LIFETIME,
-            )
-        )
-    return tokens
+        new = await add_person(session, email, hashed, name)
+        signed_in = await open_session(session, new["id"], client)
+    log.info("person_signed_up", user_id=str(new["id"]))
+    return signed_in
 
 
-async def refresh(database: Database, refresh_token: str) -> SignedIn:
-    """New tokens for old: the old refresh token and the old access token end here (RFC 9700, 4.14.2)."""
-    tokens = _new_tokens(UUID(int=0))
-    row = None
-    if kind_of(refresh_token) == "refresh":
-        row = await database.row(
-            Sql.of(
-                "update sessions set access_hash = ?, access_expires_at = now() + ?::interval,"
-                " refresh_hash = ?, refresh_expires_at = now() + ?::interval"
-                " where refresh_hash = ? and revoked_at is null and refresh_expires_at > now() returning user_id",
-                digest(tokens.access_token),
-                ACCESS_LIFETIME,
-                digest(tokens.refresh_token),
-                REFRESH_LIFETIME,
-                digest(refresh_token),
-            )
-        )
-    if row is None:
-        raise Unauthorized(
-            "invalid_refresh_token", "the refresh token is unknown, used, expired or revoked: sign in again"
-        )
-    return SignedIn(tokens.access_token, tokens.refresh_token, tokens.expires_in_seconds, row["user_id"])
+async def change_password(
+    database: Database, passwords: Passwords, user_id: UUID, session_id: UUID, current: str, new: str
+) -> None:
+    """A new password for who knows the old one; it ends all their sessions but this one."""
+    async with database.session() as session:
+        known = await person(session, user_id)
+    await wait_for_turn(database, known["email"])
+    if not await passwords.matches(current, known["password_hash"]):
+        raise Invalid(FieldError("current_password", "wrong_password", "is not your password"))
+    await forget_attempts(database, known["email"])
+    hashed = await passwords.hash(new, email=known["email"], field="new_password")
+    async with database.session() as session:
+        await _store(session, user_id, hashed, but=session_id)
+    log.info("password_changed", user_id=str(user_id))
 
 
-async def sign_out(database: Database, session_id: UUID) -> None:
-    """Ends the session: neither of its tokens works any more."""
-    await database.row(Sql.of("update sessions set revoked_at = now() where id = ? and revoked_at is null", session_id))
+async def set_password(database: Database, passwords: Passwords, email: str, password: str) -> Row:
+    """The operator's way for who has forgotten theirs; it ends all sessions of the person."""
+    hashed = await passwords.hash(password, email=email)
+    async with database.session() as session:
+        found = await person_by_email(session, email) if is_email(email) else None
+        if found is None:
+            raise NotFound("not_found", f"nobody has the e-mail {email!r}")
+        await _store(session, found["id"], hashed)
+    log.info("password_set_by_operator", user_id=str(found["id"]))
+    await forget_attempts(database, email)
+    return found
 
 
-def _new_tokens(user_id: UUID) -> SignedIn:
-    seconds = int(ACCESS_LIFETIME.total_seconds())
-    return SignedIn(new_secret("access"), new_secret("refresh"), seconds, user_id)
+async def _store(session: Session, user_id: UUID, hashed: str, *, but: UUID | None = None) -> None:
+    await session.run(Sql.of("update users set password_hash = ?, updated_at = now() where id = ?", hashed, user_id))
+    await end_sessions(session, user_id, but=but)

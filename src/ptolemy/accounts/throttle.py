@@ -1,4 +1,7 @@
-"""Guessing passwords is slowed, per e-mail and across all processes; nobody is ever locked out for good."""
+"""Guessing passwords is slowed, per e-mail and across all processes; nobody is ever locked out for good.
+
+What is counted is an e-mail, or whatever else attempts have in common.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ async def wait_for_turn(database: Database, email: str) -> None:
                 )
             )
             seconds = max(1, busy or 1)
-            detail = f"too many attempts to sign in: try again in {seconds} seconds"
+            detail = f"too many attempts: try again in {seconds} seconds"
             raise TooManyRequests("too_many_attempts", detail, retry_after_seconds=seconds)
     await asyncio.sleep(max(0.0, row["until_next"] - _pause_after(row["attempts"])))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from ptolemy.accounts.credentials import digest, new_secret, suffix
@@ -13,7 +13,7 @@ from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.events.log import Entry, record
 from ptolemy.kernel.identifiers import uuid7
-from ptolemy.kernel.problems import FieldError, Invalid, NotFound
+from ptolemy.kernel.problems import Conflict, FieldError, Invalid, NotFound
 from ptolemy.kernel.timestamps import write_timestamp
 
 _SHOWN = (
@@ -68,13 +68,11 @@ async def tokens(tx: Transaction, robot_id: UUID | None, *, after: UUID | None, 
     return await tx.rows(statement)
 
 
-async def revoke_token(tx: Transaction, robot_id: UUID | None, token_id: UUID | None) -> None:
-    """From the next request on the token is refused; revoking it again changes nothing."""
+async def token(tx: Transaction, robot_id: UUID | None, token_id: UUID | None, *, lock: str = "") -> Row:
     owner = await robot(tx, robot_id)
     row = await tx.row(
         Sql.of(
-            "select id, token_suffix, revoked_at from tokens"
-            " where workspace_id = ? and user_id = ? and id = ? for update",
+            f"select {_SHOWN} from tokens where workspace_id = ? and user_id = ? and id = ? {lock}",
             tx.workspace_id,
             owner["user_id"],
             token_id,
@@ -82,6 +80,43 @@ async def revoke_token(tx: Transaction, robot_id: UUID | None, token_id: UUID | 
     )
     if row is None:
         raise NotFound("not_found", "this robot has no such token")
+    return row
+
+
+async def rotate_token(
+    tx: Transaction, robot_id: UUID | None, token_id: UUID | None, *, overlap: timedelta, expires_at: datetime | None
+) -> tuple[str, Row]:
+    """A new token in place of an old one, which ends after `overlap`, or at once where that is nothing.
+
+    Without `expires_at` the new one lives as long as the old one was to live, counted from now.
+    """
+    old = await token(tx, robot_id, token_id, lock="for update")
+    if old["state"] != "active":
+        raise Conflict("token_not_active", f"the token is {old['state']}: create a new one instead")
+    now = datetime.now(UTC)
+    if expires_at is None and old["expires_at"] is not None:
+        expires_at = now + (old["expires_at"] - old["created_at"])
+    secret, row = await issue_token(tx, robot_id, name=old["name"], expires_at=expires_at)
+    ends = now + overlap
+    if not overlap:
+        await revoke_token(tx, robot_id, token_id)
+    elif old["expires_at"] is None or ends < old["expires_at"]:
+        await _end_at(tx, old, ends)
+    return secret, row
+
+
+async def _end_at(tx: Transaction, old: Row, ends: datetime) -> None:
+    await tx.run(
+        Sql.of("update tokens set expires_at = ? where workspace_id = ? and id = ?", ends, tx.workspace_id, old["id"])
+    )
+    before = write_timestamp(old["expires_at"]) if old["expires_at"] else None
+    changes = {"expires_at": {"from": before, "to": write_timestamp(ends)}}
+    await record(tx, [Entry("token.updated", "token", old["id"], old["token_suffix"], changes)])
+
+
+async def revoke_token(tx: Transaction, robot_id: UUID | None, token_id: UUID | None) -> None:
+    """From the next request on the token is refused; revoking it again changes nothing."""
+    row = await token(tx, robot_id, token_id, lock="for update")
     if row["revoked_at"] is not None:
         return
     await tx.run(

@@ -157,8 +157,7 @@ async def _document(call: Call, row: Row) -> dict[str, Any]:
 def signed_address(call: Call, key: str, served: ServedAs, expires: int) -> str:
     """Where anyone may read a file of our own store until `expires`, in seconds since 1970."""
     payload = msgspec.json.encode([key, served.name, served.media_type, expires])
-    base = call.services.public_url or str(call.request.base_url).rstrip("/")
-    return f"{base}/v1/files/{call.services.file_signer.sign(payload)}"
+    return f"{call.address}/v1/files/{call.services.file_signer.sign(payload)}"
 
 
 async def _download(call: Call) -> Response:

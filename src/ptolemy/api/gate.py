@@ -7,16 +7,20 @@ from starlette.requests import Request
 from ptolemy.accounts.access import Access, authenticate
 from ptolemy.accounts.credentials import kind_of
 from ptolemy.api import rate_limits
-from ptolemy.database.pool import Database
+from ptolemy.api.cookies import refuse_cross_site, session_cookie
+from ptolemy.api.services import Services
 from ptolemy.kernel.actors import allows
 from ptolemy.kernel.problems import Forbidden, NotFound, Unauthorized
 
 
-async def admit(request: Request, database: Database, needed: str) -> Access | None:
+async def admit(request: Request, services: Services, needed: str) -> Access | None:
     """The caller's access: a 401 without good credentials, a 404 outside their workspaces, a 403 for too low a role."""
     if needed == "anyone":
         return None
-    access = await _authenticated(request, database)
+    secret = _credentials(request, services.public_url)
+    if secret is None:
+        raise Unauthorized("unauthorized", "send your token as `Authorization: Bearer …`")
+    access = await _authenticated(request, services, secret)
     if needed == "human":
         if access.caller.actor.type != "human":
             raise Forbidden("humans_only", "this is for people who sign in: a robot belongs to one workspace")
@@ -25,20 +29,37 @@ async def admit(request: Request, database: Database, needed: str) -> Access | N
     return access
 
 
-async def _authenticated(request: Request, database: Database) -> Access:
-    bearer, workspace = _bearer(request), request.path_params.get("workspace")
+async def admit_if_signed_in(request: Request, services: Services) -> Access | None:
+    """The access of who sends credentials, which have to be good; None for who sends none."""
+    secret = _credentials(request, services.public_url)
+    return await _authenticated(request, services, secret) if secret is not None else None
+
+
+async def _authenticated(request: Request, services: Services, secret: str) -> Access:
+    workspace = request.path_params.get("workspace")
     try:
-        access = await authenticate(database, bearer, workspace, request_id=request.scope["request_id"])
+        access = await authenticate(services.database, secret, workspace, request_id=request.scope["request_id"])
     except NotFound:
         # The credentials were good.
-        rate_limits.mark(request.scope, kind_of(bearer))
+        rate_limits.mark(request.scope, kind_of(secret))
         raise
-    rate_limits.mark(request.scope, kind_of(bearer))
+    rate_limits.mark(request.scope, kind_of(secret))
     return access
 
 
-def _bearer(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthorized("unauthorized", "send your token as `Authorization: Bearer …`")
-    return token.strip()
+def _credentials(request: Request, public_url: str | None) -> str | None:
+    """The bearer token, else the cookie of a browser, if what carries it is our own page."""
+    if (header := request.headers.get("authorization")) is not None:
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthorized("unauthorized", "send your token as `Authorization: Bearer …`")
+        if kind_of(token.strip()) == "cookie":
+            raise Unauthorized("invalid_token", "this is the session of a browser: programs sign in for a bearer token")
+        return token.strip()
+    secret = session_cookie(request, public_url)
+    if not secret:
+        return None
+    if kind_of(secret) != "cookie":
+        raise Unauthorized("invalid_token", "this sign-in has ended: sign in again")
+    refuse_cross_site(request, public_url)
+    return secret

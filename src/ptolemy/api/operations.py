@@ -98,7 +98,7 @@ class OperationRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             services = self._services()
-            access = await gate.admit(request, services.database, operation.access)
+            access = await gate.admit(request, services, operation.access)
             call = Call(request, services, access, request.path_params, None, None)
             sent = await bodies.json_body(request, operation.body_limit_bytes) if operation.body else b""
             said = bodies.decoded_json(sent) if operation.body else None
@@ -153,7 +153,7 @@ def _problem_statuses(operation: Operation) -> list[int]:
 
 
 def _extra(operation: Operation) -> dict[str, Any]:
-    security: dict[str, Any] = {} if operation.access == "anyone" else {"security": [{"bearer": []}]}
+    security: dict[str, Any] = {} if operation.access == "anyone" else {"security": [{"bearer": []}, {"cookie": []}]}
     documented = dict(operation.openapi)
     answers: dict[str, Any] = {status: dict(answer) for status, answer in documented.pop("responses", {}).items()}
     for status, answer in headers.answers(operation).items():

@@ -18,6 +18,7 @@ from ptolemy.engine.etags import etag, etag_of
 from ptolemy.engine.read import Query
 from ptolemy.engine.resource import Resource
 from ptolemy.engine.schemas import Body, Count, Schemas, schemas, shorthands
+from ptolemy.kernel.actors import Role
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import FieldError, Invalid
 
@@ -38,14 +39,16 @@ def resource_operations(resource: Resource, handlers: type[Handlers] | None = No
     return [*_reading(resource, models, of), *_writing(resource, models, of)]
 
 
-def read_operations(resource: Resource, handlers: type[Handlers] | None = None) -> list[Operation]:
+def read_operations(
+    resource: Resource, handlers: type[Handlers] | None = None, *, access: Role = "viewer"
+) -> list[Operation]:
     """List, filter, count and get: all that a resource has whose records are written elsewhere."""
-    return _reading(resource, schemas(type(resource)), (handlers or Handlers)(resource))
+    return _reading(resource, schemas(type(resource)), (handlers or Handlers)(resource), access)
 
 
-def _reading(resource: Resource, models: Schemas, of: Handlers) -> list[Operation]:
+def _reading(resource: Resource, models: Schemas, of: Handlers, access: Role = "viewer") -> list[Operation]:
     many = resource.collection.replace("-", " ")
-    operation = partial(_operation, resource, access="viewer")
+    operation = partial(_operation, resource, access=access, keyed="never")
     one: dict[str, Any] = {"answers": {200: models.record | models.with_included}, "versioned": True}
     return [
         operation("GET", "", of.list, f"List {many}", {200: models.page}, query=models.query),

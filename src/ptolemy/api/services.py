@@ -36,6 +36,10 @@ class Services:
     backups: Surroundings
     webhook_guard: Guard
     sealer: Sealer
+    session_signer: Signer
+    invitation_signer: Signer
+    signup_is_open: bool = False
+    sends_mail: bool = False
 
     @property
     def public_path(self) -> str:
@@ -75,6 +79,11 @@ class Call:
     def location(self, key: object) -> dict[str, str]:
         """The header that leads to what was just made in the collection that the request names."""
         return {"Location": f"{self.services.public_path}{self.request.url.path}/{key}"}
+
+    @property
+    def address(self) -> str:
+        """Where users find the server, for links; what the request says of it where no setting does."""
+        return self.services.public_url or str(self.request.base_url).rstrip("/")
 
     def sent(self) -> dict[str, Any]:
         """What the body says, without what it leaves out."""

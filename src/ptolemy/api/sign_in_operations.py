@@ -1,29 +1,48 @@
-"""Signing in and out over HTTP."""
+"""Signing up, in and out over HTTP, and the password."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from ptolemy.accounts import sign_in
+from ptolemy.accounts import sessions, sign_in
 from ptolemy.accounts.people import person
-from ptolemy.accounts.sign_in import SignedIn
+from ptolemy.accounts.sessions import SignedIn
+from ptolemy.api import cookies
 from ptolemy.api.answers import json, no_content
 from ptolemy.api.operations import Operation
 from ptolemy.api.services import Call
 from ptolemy.engine.schemas import Body
 from ptolemy.kernel.json import encode
 
+NO_STORE = {"Cache-Control": "no-store"}
+"""Credentials must not stay in a cache (RFC 6749, 5.1)."""
+
 
 class Login(Body):
+    """`cookie` asks for a browser's session instead of tokens."""
+
     email: str
     password: str
+    cookie: bool = False
+
+
+class Signup(Body):
+    email: str
+    password: str
+    name: str | None = None
 
 
 class Refresh(Body):
     refresh_token: str
+
+
+class PasswordChange(Body):
+    current_password: str
+    new_password: str
 
 
 class Tokens(BaseModel):
@@ -31,6 +50,13 @@ class Tokens(BaseModel):
 
     access_token: str
     refresh_token: str
+    token_type: str
+    expires_in: int
+
+
+class BrowserSession(BaseModel):
+    """The session is in the cookie that came along; it ends when it isn't used, and after `expires_in` seconds."""
+
     token_type: str
     expires_in: int
 
@@ -46,36 +72,98 @@ class Me(BaseModel):
 
 def sign_in_operations() -> list[Operation]:
     tag, base = "auth", "/v1/auth"
-    signed_in: dict[int, type[BaseModel] | None] = {200: Tokens}
+    signed_in: dict[int, Any] = {200: Tokens | BrowserSession}
+    tokens: dict[int, Any] = {200: Tokens}
+
+    def public(path: str, handler: Any, summary: str, answers: dict[int, Any], **more: Any) -> Operation:
+        return Operation("POST", f"{base}/{path}", handler, summary, tag, "anyone", answers, **more)
+
     return [
-        Operation("POST", f"{base}/login", login, "Sign in", tag, "anyone", signed_in, body=Login, problems=(401, 429)),
+        public("signup", signup, "Sign up", tokens, body=Signup, problems=(403, 409, 429)),
+        public("login", login, "Sign in", signed_in, body=Login, problems=(401, 403, 429)),
+        public("refresh", refresh, "Renew a sign-in", tokens, body=Refresh, problems=(401,)),
+        Operation("POST", f"{base}/logout", logout, "Sign out", tag, "human", {204: None}, keyed="never"),
         Operation(
             "POST",
-            f"{base}/refresh",
-            refresh,
-            "Renew a sign-in",
+            f"{base}/password",
+            change_password,
+            "Change my password",
             tag,
-            "anyone",
-            signed_in,
-            body=Refresh,
-            problems=(401,),
+            "human",
+            {204: None},
+            body=PasswordChange,
+            problems=(429,),
+            keyed="never",
         ),
-        Operation("POST", f"{base}/logout", logout, "Sign out", tag, "human", {204: None}, keyed="never"),
         Operation("GET", f"{base}/me", me, "Who am I?", tag, "signed_in", {200: Me}),
     ]
 
 
+async def signup(call: Call) -> Response:
+    asked, client = call.body, call.request.client
+    tokens = await sign_in.sign_up(
+        call.services.database,
+        call.services.passwords,
+        asked.email,
+        asked.password,
+        asked.name,
+        is_open=call.services.signup_is_open,
+        address=client.host if client else "",
+        client=_client(call),
+    )
+    return _tokens(tokens)
+
+
 async def login(call: Call) -> Response:
-    services = call.services
-    return _tokens(await sign_in.sign_in(services.database, services.passwords, call.body.email, call.body.password))
+    """With `cookie` the session comes as a cookie, for a browser; without, as tokens, for a program."""
+    asked, services = call.body, call.services
+    if asked.cookie:
+        return await _login_of_a_browser(call)
+    tokens = await sign_in.sign_in(
+        services.database, services.passwords, asked.email, asked.password, client=_client(call)
+    )
+    return _tokens(tokens)
+
+
+async def _login_of_a_browser(call: Call) -> Response:
+    asked, services = call.body, call.services
+    # Else another site could sign its visitor in as somebody else.
+    cookies.refuse_cross_site(call.request, services.public_url)
+    found = await sign_in.recognised(services.database, services.passwords, asked.email, asked.password)
+    async with services.database.session() as session:
+        await sign_in.still_the_password(session, found)
+        opened = await sessions.open_cookie_session(session, found["id"], _client(call))
+    header = cookies.setting_cookie(call.request, services.public_url, opened.secret, opened.lifetime_seconds)
+    answer = {"token_type": "Cookie", "expires_in": opened.lifetime_seconds}
+    return json(encode(answer), headers={**header, **NO_STORE})
 
 
 async def refresh(call: Call) -> Response:
-    return _tokens(await sign_in.refresh(call.services.database, call.body.refresh_token))
+    """Asked again within a minute it answers the same; later, a used token ends the sign-in."""
+    services = call.services
+    return _tokens(await sessions.refresh(services.database, services.session_signer, call.body.refresh_token))
 
 
 async def logout(call: Call) -> Response:
-    await sign_in.sign_out(call.services.database, call.signed_in.credential_id)
+    async with call.services.database.session() as session:
+        await sessions.end_session(session, call.signed_in.credential_id)
+    answer = no_content()
+    if cookies.session_cookie(call.request, call.services.public_url):
+        answer.headers.update(cookies.clearing_cookie(call.request, call.services.public_url))
+    return answer
+
+
+async def change_password(call: Call) -> Response:
+    """Ends all other sessions of the person."""
+    services, access = call.services, call.signed_in
+    await sign_in.change_password(
+        services.database,
+        services.passwords,
+        access.user_id,
+        access.credential_id,
+        call.body.current_password,
+        call.body.new_password,
+    )
     return no_content()
 
 
@@ -92,5 +180,8 @@ def _tokens(tokens: SignedIn) -> Response:
         "token_type": "Bearer",
         "expires_in": tokens.expires_in_seconds,
     }
-    # Credentials must not stay in a cache (RFC 6749, 5.1).
-    return json(encode(answer), headers={"Cache-Control": "no-store"})
+    return json(encode(answer), headers=NO_STORE)
+
+
+def _client(call: Call) -> str | None:
+    return call.request.headers.get("user-agent")

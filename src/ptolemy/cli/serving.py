@@ -19,6 +19,7 @@ from ptolemy.accounts.people import anyone_can_sign_in
 from ptolemy.app import Configuration, create_app, open_product
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.cli.logs import configure_logs
+from ptolemy.cli.mail import mail_server
 from ptolemy.cli.opening import database_dsn
 from ptolemy.cli.signals import on_stop
 from ptolemy.database.embedded import serving_alone
@@ -107,6 +108,8 @@ def _configuration(settings: Settings, dsn: str) -> Configuration:
         indexed_from_records=settings.indexed_from_records,
         backups=Surroundings(settings.allowed_backup_directories),
         webhook_allow=settings.webhook_allow,
+        signup_is_open=settings.signup,
+        mail_server=mail_server(settings),
     )
 
 

@@ -63,6 +63,35 @@ def create(
         print(f"{row['email']} is {role} of {workspace}")
 
 
+@commands.command("set-password", epilog="\b\nExample:\n  ptolemy user set-password ann@example.com")
+def set_password(
+    email: Annotated[str, typer.Argument(help="What they sign in with.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from stdin instead of asking for it.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Set the password of a person who has forgotten it.
+
+    All their sessions end.
+    """
+    from ptolemy.accounts import sign_in
+    from ptolemy.accounts.passwords import Passwords
+    from ptolemy.cli.failures import explained, run
+    from ptolemy.cli.opening import open_database
+    from ptolemy.settings import load_settings
+
+    with explained():
+        settings = load_settings(data_dir=data_dir)
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _asked()
+
+    async def work() -> Row:
+        async with open_database(settings) as database:
+            return await sign_in.set_password(database, Passwords(), email, password)
+
+    print(f"{run(work())['email']} has a new password, and has to sign in again everywhere")
+
+
 async def _exists(settings: Settings, email: str) -> bool:
     from ptolemy.accounts.people import is_email, person_by_email
     from ptolemy.cli.opening import open_database

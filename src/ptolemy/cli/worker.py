@@ -19,6 +19,7 @@ def worker(data_dir: DataDir = None) -> None:
     from ptolemy.backups.surroundings import Surroundings
     from ptolemy.cli.failures import run
     from ptolemy.cli.logs import configure_logs
+    from ptolemy.cli.mail import letters
     from ptolemy.cli.opening import open_database
     from ptolemy.cli.signals import on_stop
     from ptolemy.files.opening import LONG, open_store
@@ -51,6 +52,7 @@ def worker(data_dir: DataDir = None) -> None:
                 delivering=ready,
                 indexed_from_records=settings.indexed_from_records,
                 backups=Surroundings(settings.allowed_backup_directories),
+                letters=letters(settings),
             )
 
     os.umask(0o077)  # exports are nobody else's business

@@ -90,6 +90,7 @@ class Resource:
     computed: ClassVar[dict[str, Computed[Any]]] = {}
     """What answers show besides."""
     table: ClassVar[str]
+    """Called as the collection, unless the class body says otherwise: a view, say."""
     called: ClassVar[str]
     """Its name in sentences: `market listing`."""
     a_called: ClassVar[str]
@@ -107,7 +108,7 @@ class Resource:
         if cls.named_by is None and "identifier" in cls.fields:
             cls.named_by = "identifier"
         if "collection" in vars(cls):
-            cls.table = cls.collection.replace("-", "_")
+            cls.table = vars(cls).get("table") or cls.collection.replace("-", "_")
             cls.called = cls.singular.replace("_", " ")
             cls.a_called = f"{'an' if cls.called[0] in 'aeiou' else 'a'} {cls.called}"
 

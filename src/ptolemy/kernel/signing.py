@@ -26,6 +26,10 @@ class Signer:
         mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
         return payload if hmac.compare_digest(mac, self._mac(payload, bound_to)) else None
 
+    def derived(self, payload: bytes) -> bytes:
+        """32 bytes that always follow from `payload`, and that nobody without the key can tell."""
+        return hmac.digest(self._key, payload, hashlib.sha256)
+
     def _mac(self, payload: bytes, bound_to: bytes) -> bytes:
         message = len(bound_to).to_bytes(8) + bound_to + payload
         return hmac.digest(self._key, message, hashlib.sha256)[:_MAC_BYTES]

@@ -18,6 +18,7 @@ _BESIDE_RESOURCES = (
     *(f"backup.{verb}" for verb in ("verification_failed", "overdue", "pruned", "prune_refused")),
     *(f"backup_policy.{verb}" for verb in ("created", "updated", "deleted")),
     *(f"membership.{verb}" for verb in ("created", "updated", "deleted")),
+    *(f"invitation.{verb}" for verb in ("created", "accepted", "deleted")),
     "token.created",
     "token.deleted",
     "workspace.created",

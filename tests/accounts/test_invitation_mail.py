@@ -1,0 +1,112 @@
+"""The e-mail with the link: sent after the commit, by a job, and again where the mail server can't take it yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ptolemy.accounts.invitation_mail import MailServer
+from ptolemy.app import Configuration
+from tests.accounts.persons import NEW_PASSWORD, accept, new_email
+from tests.accounts.test_invitations import fetched, run
+from tests.mail import Postbox, postbox, token_in
+from tests.product import Workspace, answered, wait_for
+from tests.serving import configured, serving, signed_in
+
+PUBLIC = "https://ptolemy.example.com"
+
+
+@pytest.fixture
+def box() -> Iterator[Postbox]:
+    with postbox() as opened:
+        yield opened
+
+
+@pytest.fixture
+def configuration(database_url: str, tmp_path: Path, box: Postbox) -> Configuration:
+    server = MailServer("127.0.0.1", box.port, "none", "Ptolemy <ptolemy@example.com>")
+    return replace(configured(database_url, tmp_path), public_url=PUBLIC, mail_server=server)
+
+
+@pytest.fixture
+def office(configuration: Configuration, database_url: str) -> Iterator[Workspace]:
+    """A workspace on a server that sends e-mails."""
+    with serving(configuration) as url:
+        token = signed_in(url, database_url)
+        made = Workspace(url, f"w-{new_email()[:12]}", token)
+        answered(made.admin.post(f"{url}/v1/workspaces", json={"slug": made.slug, "name": "Ünï & Söhne"}), 201)
+        yield made
+
+
+def invited(office: Workspace, email: str) -> dict[str, Any]:
+    return answered(office.admin.post("/invitations", json={"email": email, "role": "editor"}), 201)
+
+
+def mail_of(office: Workspace, invitation: dict[str, Any], state: str) -> bool | None:
+    shown = answered(office.admin.get(f"/invitations/{invitation['id']}"), 200)
+    return shown["mail"] == state or None
+
+
+def test_the_letter_carries_a_link_that_lets_its_reader_in(office: Workspace, box: Postbox) -> None:
+    email = new_email()
+    invitation = invited(office, email)
+    letter = wait_for(lambda: box.letter_to(email))
+    assert (letter["to"], letter["from"]) == (email, "Ptolemy <ptolemy@example.com>")
+    assert letter["subject"] == "Join Ünï & Söhne on Ptolemy"
+    assert f"{PUBLIC}/invitation#pti_" in letter.get_content()
+    assert invitation["link"].startswith(f"{PUBLIC}/invitation#pti_")
+    wait_for(lambda: mail_of(office, invitation, "sent"))
+    assert answered(accept(office.url, token_in(letter), NEW_PASSWORD), 200)["role"] == "editor"
+
+
+def test_a_letter_that_can_not_be_taken_yet_is_sent_later(office: Workspace, box: Postbox, database_url: str) -> None:
+    box.answers.append("451 later")
+    email = new_email()
+    invitation = invited(office, email)
+    waiting = "select payload::text from jobs where kind = 'invitation_mail' and payload->>'attempt' = '2'"
+    [kept] = wait_for(lambda: fetched(database_url, waiting) or None)
+    assert invitation["token"] not in kept and invitation["token"].partition("_")[2] not in kept
+    assert mail_of(office, invitation, "queued")
+    run(database_url, "update jobs set run_at = now() where kind = 'invitation_mail'")
+    wait_for(lambda: box.letter_to(email))
+    wait_for(lambda: mail_of(office, invitation, "sent"))
+
+
+def test_a_letter_that_is_refused_for_good_is_shown_as_failed(office: Workspace, box: Postbox) -> None:
+    box.answers.append("550 nobody here")
+    invitation = invited(office, new_email())
+    wait_for(lambda: mail_of(office, invitation, "failed"))
+    assert answered(accept(office.url, invitation["token"], NEW_PASSWORD), 200)
+
+
+def test_the_worker_alone_talks_to_the_mail_server_and_not_for_who_is_no_more_invited(
+    configuration: Configuration, database_url: str, box: Postbox
+) -> None:
+    with serving(replace(configuration, jobs_at_once=0)) as url:
+        office = Workspace(url, f"w-{new_email()[:12]}", signed_in(url, database_url))
+        answered(office.admin.post(f"{url}/v1/workspaces", json={"slug": office.slug}), 201)
+        withdrawn, stays = invited(office, new_email()), invited(office, new_email())
+        assert office.admin.delete(f"/invitations/{withdrawn['id']}").status_code == 204
+        assert not box.letters
+    with serving(configuration) as url:
+        office = Workspace(url, office.slug, office.admin_token)
+        wait_for(lambda: mail_of(office, stays, "sent"))
+        assert [recipients for recipients, _ in box.letters] == [[stays["email"]]]
+
+
+def test_nothing_is_sent_in_the_clear_where_encryption_was_asked_for(
+    configuration: Configuration, database_url: str, box: Postbox
+) -> None:
+    assert configuration.mail_server
+    encrypted = replace(configuration.mail_server, security="starttls", user="ptolemy", password="not for everybody")
+    with serving(replace(configuration, mail_server=encrypted)) as url:
+        office = Workspace(url, f"w-{new_email()[:12]}", signed_in(url, database_url))
+        answered(office.admin.post(f"{url}/v1/workspaces", json={"slug": office.slug}), 201)
+        invitation = invited(office, new_email())
+        wait_for(lambda: mail_of(office, invitation, "failed"))
+    assert not box.letters
+    assert "not for everybody" not in repr(encrypted)
