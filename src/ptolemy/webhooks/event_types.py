@@ -20,6 +20,7 @@ _BESIDE_RESOURCES = (
     *(f"membership.{verb}" for verb in ("created", "updated", "deleted")),
     *(f"invitation.{verb}" for verb in ("created", "accepted", "deleted")),
     "token.created",
+    "token.updated",
     "token.deleted",
     "workspace.created",
     "workspace.updated",
