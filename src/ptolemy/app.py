@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -28,6 +28,7 @@ from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
 from ptolemy.api.item_operations import item_operations
 from ptolemy.api.operations import Operation, OperationRoute
+from ptolemy.api.plan_operations import plan_operations
 from ptolemy.api.requests import Requests, fault_problem
 from ptolemy.api.resource_operations import resource_operations
 from ptolemy.api.series_operations import series_operations
@@ -41,6 +42,9 @@ from ptolemy.files.opening import LONG, open_store
 from ptolemy.jobs.beside import beside
 from ptolemy.kernel.problems import Problem
 from ptolemy.kernel.signing import Signer
+from ptolemy.plans.calls import Meter
+from ptolemy.plans.configuration import configure
+from ptolemy.plans.plan import DEFAULTS, Plan
 from ptolemy.worker import run_worker
 
 UNPACKED_LIMIT_BYTES = 10_000_000_000
@@ -62,6 +66,8 @@ class Configuration:
     max_upload_bytes: int = 100_000_000
     jobs_at_once: int = 2
     indexed_from_records: int = MANY_RECORDS
+    plans: Mapping[str, Plan] = field(default_factory=lambda: DEFAULTS)
+    burst_per_second: int | None = None
 
 
 @asynccontextmanager
@@ -69,6 +75,7 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
     """Services on an open database, and a worker beside them; at the end the worker's batches finish first."""
     files = open_store(configuration.files_url)
     database = await Database.open(configuration.dsn, files=await files.identity())
+    meter = Meter(database, burst_per_second=configuration.burst_per_second)
     services = Services(
         database=database,
         files=files,
@@ -77,9 +84,11 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         file_signer=Signer(configuration.secret_key, "files"),
         public_url=configuration.public_url,
         max_upload_bytes=configuration.max_upload_bytes,
+        meter=meter,
     )
     try:
-        async with AsyncExitStack() as worker:
+        await configure(database, configuration.plans)
+        async with meter.running(), AsyncExitStack() as worker:
             if configuration.jobs_at_once:
                 await worker.enter_async_context(beside(lambda stop: _work(configuration, stop)))
             yield services
@@ -116,6 +125,7 @@ def operations() -> list[Operation]:
     return [
         *health_operations(),
         *account_operations(),
+        *plan_operations(),
         *of_resources,
         *calendar_operations(),
         *series_operations(),

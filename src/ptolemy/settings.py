@@ -110,6 +110,13 @@ class Settings(BaseSettings):
         description="A custom field that is filtered by gets an index once its type has more records than this.",
     )
 
+    plans_file: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        None, description="A TOML file with what the plans allow; without it `enterprise` is without limits."
+    )
+    burst_per_second: int | None = Field(
+        None, ge=1, description="How many requests a second one token may make; without it as many as it likes."
+    )
+
     @property
     def files_url(self) -> str:
         """Where the file store is."""

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from ptolemy.accounts.access import NOWHERE
-from ptolemy.accounts.workspaces import workspace_ids
+from ptolemy.accounts.workspaces import tell_of_overage, workspace_ids
 from ptolemy.api.kept_answers import forget_old
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
@@ -31,7 +31,8 @@ from ptolemy.jobs.job import Handler, Interrupted, Job
 from ptolemy.jobs.runner import Runner
 from ptolemy.jobs.schedule import Schedule
 from ptolemy.kernel.actors import SYSTEM, Caller
-from ptolemy.plans import items
+from ptolemy.plans import item_quota, items
+from ptolemy.plans.limits import forget_bursts
 
 UPKEEP = "upkeep"
 UPKEEP_SECONDS = 3600
@@ -98,6 +99,8 @@ class UpkeepHandler:
             async with self._database.transaction(caller) as tx:
                 await items.fold(tx)
                 await custom_field_indexes.reconsider(tx)
+                await tell_of_overage(tx)
+            await item_quota.count_up(self._database, workspace, patience_seconds=0)
             await self._forget_answers(workspace)
             try:
                 await tidy_files(self._database, self._files, caller)
@@ -106,6 +109,7 @@ class UpkeepHandler:
         await self._files.tidy()
         await sweep_scratch()
         async with self._database.session() as session:
+            await forget_bursts(session)
             await job.finish(session)
 
     async def _forget_answers(self, workspace: UUID) -> None:

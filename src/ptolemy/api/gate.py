@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from ptolemy.accounts.access import Access, authenticate
-from ptolemy.accounts.credentials import kind_of
+from ptolemy.accounts.access import Access, ForeignWorkspace, authenticate
 from ptolemy.api import rate_limits
-from ptolemy.database.pool import Database
+from ptolemy.api.services import Services
 from ptolemy.kernel.actors import allows
-from ptolemy.kernel.problems import Forbidden, NotFound, Unauthorized
+from ptolemy.kernel.problems import Forbidden, Unauthorized
 
 
-async def admit(request: Request, database: Database, needed: str) -> Access | None:
-    """The caller's access: a 401 without good credentials, a 404 outside their workspaces, a 403 for too low a role."""
+async def admit(request: Request, services: Services, needed: str) -> Access | None:
+    """The caller's access: a 401 without good credentials, a 404 outside their workspaces, a 403 for too low a role.
+
+    A robot's request counts whatever becomes of it, so a 429 comes before a 404.
+    """
     if needed == "anyone":
         return None
-    access = await _authenticated(request, database)
+    access = await _authenticated(request, services)
     if needed == "human":
         if access.caller.actor.type != "human":
             raise Forbidden("humans_only", "this is for people who sign in: a robot belongs to one workspace")
@@ -25,15 +27,14 @@ async def admit(request: Request, database: Database, needed: str) -> Access | N
     return access
 
 
-async def _authenticated(request: Request, database: Database) -> Access:
+async def _authenticated(request: Request, services: Services) -> Access:
     bearer, workspace = _bearer(request), request.path_params.get("workspace")
     try:
-        access = await authenticate(database, bearer, workspace, request_id=request.scope["request_id"])
-    except NotFound:
-        # The credentials were good.
-        rate_limits.mark(request.scope, kind_of(bearer))
+        access = await authenticate(services.database, bearer, workspace, request_id=request.scope["request_id"])
+    except ForeignWorkspace as foreign:
+        await rate_limits.meter(request.scope, services.meter, foreign.access)
         raise
-    rate_limits.mark(request.scope, kind_of(bearer))
+    await rate_limits.meter(request.scope, services.meter, access)
     return access
 
 

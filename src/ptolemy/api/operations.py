@@ -98,7 +98,7 @@ class OperationRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             services = self._services()
-            access = await gate.admit(request, services.database, operation.access)
+            access = await gate.admit(request, services, operation.access)
             call = Call(request, services, access, request.path_params, None, None)
             sent = await bodies.json_body(request, operation.body_limit_bytes) if operation.body else b""
             said = bodies.decoded_json(sent) if operation.body else None
@@ -138,7 +138,7 @@ _PROBLEM: dict[str, Any] = {
 def _problem_statuses(operation: Operation) -> list[int]:
     found = {*operation.problems, 422}  # a query parameter that it doesn't know
     if operation.access != "anyone":
-        found |= {401, 403}
+        found |= {401, 403, 429}
     if "{workspace}" in operation.path or "{id}" in operation.path:
         found.add(404)
     if operation.takes_if_match:

@@ -19,6 +19,7 @@ from ptolemy.files.store import FileStore
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Unauthorized
 from ptolemy.kernel.signing import Signer
+from ptolemy.plans.calls import Meter
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Services:
     public_url: str | None
     max_upload_bytes: int
     passwords: Passwords
+    meter: Meter
 
     @property
     def public_path(self) -> str:

@@ -56,13 +56,17 @@ class Database:
     async def transaction(self, caller: Caller) -> AsyncIterator[Transaction]:
         """Under row-level security in the caller's workspace; commits at the end, rolls back when it raises."""
         async with self._app.acquire() as driver, _begun(driver, f"begin; {_workspace(caller)}"):
-            yield Transaction(driver, caller, self.epoch)
+            tx = Transaction(driver, caller, self.epoch)
+            yield tx
+            await tx.settle()
 
     @asynccontextmanager
     async def within(self, tx: Transaction, caller: Caller) -> AsyncIterator[Transaction]:
         """The same transaction on behalf of another caller, in their workspace, until the block ends."""
         await tx.driver.execute(_workspace(caller))
-        yield Transaction(tx.driver, caller, self.epoch)
+        inner = Transaction(tx.driver, caller, self.epoch)
+        yield inner
+        await inner.settle()
         # Where the block raises, the setting goes with the savepoint or the transaction that is undone.
         await tx.driver.execute(_workspace(tx.caller))
 
@@ -77,7 +81,9 @@ class Database:
     async def bulk(self, caller: Caller) -> AsyncIterator[Transaction]:
         """As the owner, whom row-level security doesn't bind: COPY FROM is refused under it. Mind `workspace_id`."""
         async with self._owner.acquire() as driver, _begun(driver, "begin"):
-            yield Transaction(driver, caller, self.epoch)
+            tx = Transaction(driver, caller, self.epoch)
+            yield tx
+            await tx.settle()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:

@@ -25,6 +25,8 @@ WITHOUT_WORKSPACE = frozenset(
         "tokens",
         "sessions",
         "sign_in_attempts",
+        "plans",
+        "token_bursts",
         "jobs",
     }
 )

@@ -19,7 +19,7 @@ from ptolemy.imports.progress import Outcome
 from ptolemy.imports.row_errors import RowError
 from ptolemy.imports.rows import form_of
 from ptolemy.kernel.actors import Caller
-from ptolemy.plans import items
+from ptolemy.plans import item_quota, items
 
 _ROWS_AT_ONCE = 2000
 
@@ -49,19 +49,20 @@ class ValuesPipeline:
     def begin(self, database: Database, caller: Caller) -> AbstractAsyncContextManager[Transaction]:
         return database.bulk(caller)
 
-    async def write(self, tx: Transaction, batch: EncodedBlock | RowsBlock) -> Outcome:
+    async def write(self, tx: Transaction, batch: EncodedBlock | RowsBlock, room: int | None = None) -> Outcome:
         if isinstance(batch, RowsBlock):
-            return await self._write_rows(tx, batch)
-        inserted, errors = await self._loader.write(tx, batch)
+            return await self._write_rows(tx, batch, room)
+        full = None if room is None else await item_quota.exceeded(tx)
+        inserted, errors = await self._loader.write(tx, batch, room=room, full=full)
         await items.count(tx, {self._resource.table: inserted} if inserted else {})
         return Outcome(batch.count, inserted, errors)
 
-    async def _write_rows(self, tx: Transaction, batch: RowsBlock) -> Outcome:
+    async def _write_rows(self, tx: Transaction, batch: RowsBlock, room: int | None) -> Outcome:
         imported = 0
         errors: list[RowError] = []
         for start in range(0, batch.count, _ROWS_AT_ONCE):
             rows = await asyncio.to_thread(self._by_rows.read, batch.rows[start : start + _ROWS_AT_ONCE])
-            outcome = await self._by_rows.write(tx, rows)
+            outcome = await self._by_rows.write(tx, rows, None if room is None else room - imported)
             imported += outcome.imported
             errors += outcome.errors
         return Outcome(batch.count, imported, errors)
