@@ -68,7 +68,8 @@ class Desk:
     def counter(self) -> int | None:
         """The exact count that is kept beside the ledger, None where the plan has no limit."""
         statement = Sql.of("select items from item_quotas where workspace_id = ?", self.id)
-        return self.within(lambda tx: tx.value(statement))
+        found: int | None = self.within(lambda tx: tx.value(statement))
+        return found
 
     def stored_items(self) -> int:
         """What there is, counted row by row."""
