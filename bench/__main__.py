@@ -8,7 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-GROUPS = ("requests", "filters", "series", "transfers", "values")
+GROUPS = ("requests", "access", "filters", "series", "transfers", "values")
 
 
 def main(wanted: list[str]) -> None:
