@@ -37,7 +37,7 @@ async def add(tx: Transaction, kind: Kind, calls: Mapping[date, int], *, leased:
             "insert into call_counts as c (workspace_id, day, kind, calls)"
             " select ?, new.day, ?, new.calls from unnest(?::date[], ?::bigint[]) as new (day, calls)"
             " on conflict (workspace_id, day, kind) do update"
-            " set calls = c.calls + excluded.calls, recorded_at = now()",
+            " set calls = c.calls + excluded.calls, recorded_at = excluded.recorded_at",
             tx.workspace_id,
             kind,
             list(calls),

@@ -18,7 +18,7 @@ async def note(tx: Transaction, kind: Kind, amount: int, month: date | None = No
         Sql.of(
             "insert into plan_overage as o (workspace_id, month, kind, amount) values (?, ?, ?, ?)"
             " on conflict (workspace_id, month, kind) do update"
-            " set amount = excluded.amount, recorded_at = now() where o.amount < excluded.amount",
+            " set amount = excluded.amount, recorded_at = excluded.recorded_at where o.amount < excluded.amount",
             tx.workspace_id,
             month or datetime.now(UTC).date().replace(day=1),
             kind,
