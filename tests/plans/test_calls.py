@@ -89,6 +89,12 @@ async def test_two_processes_together_let_through_no_more(database: Database, wo
     assert await passed(meters[0], workspace_id, Terms(1000), 400) + await used(database, workspace_id) == 1000
 
 
+async def test_many_processes_begin_a_month_together(database: Database, workspace_id: UUID) -> None:
+    meters = [Meter(database, clock=Clock("2026-07-15")) for _ in range(8)]
+    found = await asyncio.gather(*(passed(meter, workspace_id, Terms(1000), 3) for meter in meters))
+    assert found == [3] * 8
+
+
 async def test_what_a_process_leased_and_did_not_use_is_given_back(database: Database, workspace_id: UUID) -> None:
     async with (meter := Meter(database, clock=Clock("2026-07-15"))).running():
         assert await passed(meter, workspace_id, Terms(100_000), 1) == 1

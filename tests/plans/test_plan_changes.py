@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ptolemy.accounts.workspaces import set_plan
+from ptolemy.accounts.workspaces import set_plan, tell_of_overage
 from ptolemy.database.pool import Database
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.plans import item_quota, items
@@ -104,6 +104,16 @@ def test_a_change_of_plan_has_its_event(desk: Desk) -> None:
     desk.on(LARGE)
     found = answered(desk.workspace.admin.get("/events?event_type=workspace.updated"), 200)["data"]
     assert [event["changes"] for event in found] == [{"plan": {"from": "enterprise", "to": "starter"}}]
+
+
+def test_overage_is_told_once_a_month(desk: Desk) -> None:
+    desk.on(Plan(items=1, item_overage=True)).instruments("a", "b")
+    desk.within(tell_of_overage)
+    desk.instruments("c")
+    desk.within(tell_of_overage)
+    [event] = answered(desk.workspace.admin.get("/events?event_type=plan.overage_started"), 200)["data"]
+    assert (event["actor"]["type"], event["resource_identifier"]) == ("system", desk.workspace.slug)
+    assert event["changes"]["items"] == {"from": None, "to": 1}
 
 
 STEP = st.sampled_from(["create", "archive", "restore", "remove", "value", "bar", "cascade", "refused", "plan"])

@@ -68,8 +68,10 @@ async def _take(tx: Transaction, month: date, calls: int) -> None:
 async def lease(tx: Transaction, month: date, limit: int) -> Lease | None:
     """Some calls of the month, or None where all are taken. Whatever a crash takes along stays taken."""
     found = await _lease(tx, month, limit)
-    if found is None and not await _has_begun(tx, month):
-        await _begin(tx, month)
+    if found is None:
+        if not await _has_begun(tx, month):
+            await _begin(tx, month)
+        # Another process may have begun it since we looked, so this is asked again in any case.
         found = await _lease(tx, month, limit)
     return found
 
