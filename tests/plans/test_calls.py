@@ -124,6 +124,14 @@ async def test_calls_begin_anew_with_the_month(database: Database, workspace_id:
     assert (await used(database, workspace_id, JULY), await used(database, workspace_id, AUGUST)) == (30, 1)
 
 
+async def test_a_lease_ends_with_its_month(database: Database, workspace_id: UUID) -> None:
+    clock = Clock("2026-07-31")
+    meter = Meter(database, clock=clock)
+    assert (await meter.count(workspace_id, TOKEN, Terms(10_000))).remaining == 9_999
+    clock.set("2026-08-01")
+    assert (await meter.count(workspace_id, TOKEN, Terms(10_000))).remaining == 9_999
+
+
 async def test_a_limit_counts_what_the_month_has_used_before_it(database: Database, workspace_id: UUID) -> None:
     async with (meter := Meter(database, clock=Clock("2026-07-15"))).running():
         assert await passed(meter, workspace_id, Terms(), 70) == 70
