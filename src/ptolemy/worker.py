@@ -32,7 +32,7 @@ from ptolemy.jobs.runner import Runner
 from ptolemy.jobs.schedule import Schedule
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.plans import item_quota, items
-from ptolemy.plans.limits import forget_bursts
+from ptolemy.plans.bursts import forget_bursts
 
 UPKEEP = "upkeep"
 UPKEEP_SECONDS = 3600

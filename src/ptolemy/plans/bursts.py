@@ -14,6 +14,7 @@ from uuid import UUID
 
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Session
 
 RETRY_AFTER_SECONDS = 1
 
@@ -84,3 +85,8 @@ class Bursts:
             bucket.left, bucket.closed_until = 0, now + took.total_seconds()
         else:
             bucket.left, bucket.until = self._at_once, now + _GOOD_FOR_SECONDS
+
+
+async def forget_bursts(session: Session) -> None:
+    """Removes the buckets that have been full for long: those of tokens that are no longer used."""
+    await session.run(Sql("delete from token_bursts where full_at < now() - interval '1 hour'"))

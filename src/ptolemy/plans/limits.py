@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ptolemy.database.sql import Sql
-from ptolemy.database.transaction import Session, Transaction
+from ptolemy.database.transaction import Transaction
 from ptolemy.kernel.problems import NotFound
 from ptolemy.plans.plan import Plan
 
@@ -16,8 +16,3 @@ async def plan_of(tx: Transaction) -> tuple[str, Plan]:
     if row is None:
         raise NotFound("workspace_not_found", "the workspace was removed")
     return row["name"], Plan(**{key: row[key] for key in Plan.__dataclass_fields__})
-
-
-async def forget_bursts(session: Session) -> None:
-    """Removes the buckets that have been full for long: those of tokens that are no longer used."""
-    await session.run(Sql("delete from token_bursts where full_at < now() - interval '1 hour'"))
