@@ -8,7 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-GROUPS = ("requests", "filters", "series", "transfers", "restores", "backups", "values", "webhooks")
+GROUPS = ("requests", "access", "filters", "series", "transfers", "restores", "backups", "values", "webhooks")
 
 
 def main(wanted: list[str]) -> None:

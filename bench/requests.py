@@ -124,21 +124,24 @@ def _postmaster(doctor: str) -> psutil.Process:
     return asyncio.run(parent())
 
 
+PROGRAM = Path(sys.executable).with_name("ptolemy")
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path, program: Path = PROGRAM) -> Iterator[Server]:
+    """`program` is `ptolemy`, this one or another version's."""
     folder.chmod(0o711)  # as root, PostgreSQL runs as another user and has to get through
-    program = str(Path(sys.executable).with_name("ptolemy"))
     data, port = ("--data-dir", str(folder / "data")), _free_port()
     environment = {**os.environ, "PTOLEMY_LOG_LEVEL": "warning", "PTOLEMY_MAX_UPLOAD": "1GB"}
 
     def command(*arguments: str, said: str = "") -> str:
         return subprocess.run(
-            [program, *arguments, *data], input=said, capture_output=True, text=True, check=True, env=environment
+            [str(program), *arguments, *data], input=said, capture_output=True, text=True, check=True, env=environment
         ).stdout.strip()
 
     command("migrate")
     process = subprocess.Popen(
-        [program, "serve", "--port", str(port), *data], stdout=subprocess.DEVNULL, env=environment
+        [str(program), "serve", "--port", str(port), *data], stdout=subprocess.DEVNULL, env=environment
     )
     try:
         _wait_until_ready(port)

@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Barrier
+from typing import TypeVar
 
 import httpx
 
 from tests.product import Workspace, answered
+
+T = TypeVar("T")
 
 CLIENTS = 16
 
@@ -27,13 +30,11 @@ def crowd(workspace: Workspace) -> Iterator[list[httpx.Client]]:
         client.close()
 
 
-def at_once(
-    clients: Sequence[httpx.Client], ask: Callable[[httpx.Client, int], httpx.Response]
-) -> list[httpx.Response]:
+def at_once(clients: Sequence[httpx.Client], ask: Callable[[httpx.Client, int], T]) -> list[T]:
     """The answers to all clients, which ask together."""
     start = Barrier(len(clients))
 
-    def one(number: int) -> httpx.Response:
+    def one(number: int) -> T:
         start.wait()
         return ask(clients[number], number)
 

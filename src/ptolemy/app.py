@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +31,7 @@ from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
 from ptolemy.api.item_operations import item_operations
 from ptolemy.api.operations import Operation, OperationRoute
+from ptolemy.api.plan_operations import plan_operations
 from ptolemy.api.rehearsal_operations import rehearsal_operations
 from ptolemy.api.requests import Requests, fault_problem
 from ptolemy.api.resource_operations import resource_operations
@@ -50,6 +51,9 @@ from ptolemy.jobs.beside import beside
 from ptolemy.kernel.problems import Problem
 from ptolemy.kernel.sealing import Sealer
 from ptolemy.kernel.signing import Signer
+from ptolemy.plans.calls import Meter
+from ptolemy.plans.configuration import configure
+from ptolemy.plans.plan import DEFAULTS, Plan
 from ptolemy.webhooks.addresses import Guard, Network
 from ptolemy.webhooks.bell import ringing
 from ptolemy.webhooks.opening import SEALED_FOR, delivering
@@ -80,6 +84,8 @@ class Configuration:
     pace: Pace = field(default_factory=Pace)
     signup_is_open: bool = False
     mail_server: MailServer | None = None
+    plans: Mapping[str, Plan] = field(default_factory=lambda: DEFAULTS)
+    burst_per_second: int | None = None
 
     @property
     def letters(self) -> Letters | None:
@@ -92,6 +98,7 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
     """Services on an open database, and a worker beside them; at the end the worker's batches finish first."""
     files = open_store(configuration.files_url)
     database = await Database.open(configuration.dsn, files=await files.identity())
+    meter = Meter(database, burst_per_second=configuration.burst_per_second)
     services = Services(
         database=database,
         files=files,
@@ -100,6 +107,7 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         file_signer=Signer(configuration.secret_key, "files"),
         public_url=configuration.public_url,
         max_upload_bytes=configuration.max_upload_bytes,
+        meter=meter,
         backups=configuration.backups,
         webhook_guard=Guard(configuration.webhook_allow),
         sealer=Sealer(configuration.secret_key, SEALED_FOR),
@@ -109,7 +117,8 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         sends_mail=configuration.mail_server is not None,
     )
     try:
-        async with AsyncExitStack() as running:
+        await configure(database, configuration.plans)
+        async with meter.running(), AsyncExitStack() as running:
             await running.enter_async_context(ringing(database))
             if configuration.jobs_at_once:
                 await running.enter_async_context(beside(lambda stop: _work(configuration, stop)))
@@ -161,6 +170,7 @@ def operations() -> list[Operation]:
     return [
         *health_operations(),
         *account_operations(),
+        *plan_operations(),
         *of_resources,
         *calendar_operations(),
         *series_operations(),

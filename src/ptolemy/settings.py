@@ -176,6 +176,13 @@ class Settings(BaseSettings):
                 f"{PREFIX}PUBLIC_URL must be set where {PREFIX}SMTP_HOST is: links in e-mails lead there"
             )
 
+    plans_file: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        None, description="A TOML file with what the plans allow; without it `enterprise` is without limits."
+    )
+    burst_per_second: int | None = Field(
+        None, ge=1, description="How many requests a second one token may make; without it as many as it likes."
+    )
+
     @property
     def files_url(self) -> str:
         """Where the file store is."""

@@ -15,7 +15,7 @@ from ptolemy.accounts.invitation_mail import InvitationMailHandler, Letters
 from ptolemy.accounts.invitations import MAIL_JOB
 from ptolemy.accounts.removal import RemovalHandler, remove_late_arrivals
 from ptolemy.accounts.sessions import forget_ended_sessions
-from ptolemy.accounts.workspaces import workspace_ids
+from ptolemy.accounts.workspaces import tell_of_overage, workspace_ids
 from ptolemy.api.kept_answers import forget_old
 from ptolemy.backups import due, own_files
 from ptolemy.backups import rehearsal_requests as rehearsals
@@ -46,7 +46,8 @@ from ptolemy.jobs.runner import Runner
 from ptolemy.jobs.schedule import Schedule
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.kernel.problems import NotFound
-from ptolemy.plans import items
+from ptolemy.plans import item_quota, items
+from ptolemy.plans.bursts import forget_bursts
 from ptolemy.webhooks import deliveries
 from ptolemy.webhooks.bell import ringing
 from ptolemy.webhooks.courier import Courier
@@ -147,6 +148,7 @@ class UpkeepHandler:
         await self._files.tidy()
         await sweep_scratch()
         async with self._database.session() as session:
+            await forget_bursts(session)
             await job.finish(session)
 
     async def _look_after(self, workspace: UUID) -> None:
@@ -154,6 +156,8 @@ class UpkeepHandler:
         async with self._database.transaction(caller) as tx:
             await items.fold(tx)
             await custom_field_indexes.reconsider(tx)
+            await tell_of_overage(tx)
+        await item_quota.count_up(self._database, workspace, patience_seconds=0)
         await self._forget_answers(workspace)
         await self._forget_deliveries(caller)
         await tidy_files(self._database, self._files, caller)

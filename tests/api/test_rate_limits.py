@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import httpx
 import pytest
 
-from ptolemy.plans.calls import allowance
+from ptolemy.plans.calls import resets_at
 from tests.lifecycle.stock import Stock
 from tests.product import Workspace
 
@@ -62,4 +62,4 @@ def test_people_and_strangers_have_no_such_limit(shop: Stock) -> None:
     ("year", "month", "reset"), [(2026, 1, (2026, 2)), (2026, 11, (2026, 12)), (2026, 12, (2027, 1))]
 )
 def test_calls_are_counted_anew_with_the_next_month(year: int, month: int, reset: tuple[int, int]) -> None:
-    assert allowance(year, month).resets_at == datetime(*reset, 1, tzinfo=UTC).timestamp()
+    assert resets_at(date(year, month, 1)) == datetime(*reset, 1, tzinfo=UTC).timestamp()

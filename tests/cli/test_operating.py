@@ -119,6 +119,29 @@ def test_what_is_refused_is_one_line_and_exit_1(
     assert says in failed(ptolemy(*arguments, data_dir=acme.data_dir, stdin=stdin))
 
 
+def test_a_workspace_is_put_on_another_plan(acme: Served) -> None:
+    ptolemy("workspace", "create", "renting", data_dir=acme.data_dir)
+    moved = ptolemy("workspace", "set-plan", "renting", "starter", data_dir=acme.data_dir)
+    assert (moved.returncode, moved.stdout) == (0, "workspace renting is on the plan starter\n")
+    again = ptolemy("workspace", "set-plan", "renting", "growth", "--json", data_dir=acme.data_dir)
+    told = json.loads(again.stdout)
+    assert (told["slug"], told["plan"], told["items_counted"]) == ("renting", "growth", True)
+    assert "must be one of starter" in failed(
+        ptolemy("workspace", "set-plan", "renting", "gold", data_dir=acme.data_dir)
+    )
+    assert "no workspace 'nobody'" in failed(
+        ptolemy("workspace", "set-plan", "nobody", "growth", data_dir=acme.data_dir)
+    )
+
+
+def test_a_mistake_in_the_file_of_plans_stops_the_start(acme: Served) -> None:
+    with new_data_dir() as folder:
+        (folder / "plans.toml").write_text("[starter]\nitems = -1\n")
+        line = failed(ptolemy("serve", data_dir=folder, PTOLEMY_PLANS_FILE=str(folder / "plans.toml")))
+        assert "PTOLEMY_PLANS_FILE" in line and "starter.items" in line
+        assert not (folder / "postgres").exists()
+
+
 def test_a_second_serve_on_the_same_data_directory_is_one_clear_line(served: Served) -> None:
     line = failed(ptolemy("serve", "--port", "0", data_dir=served.data_dir))
     assert str(served.data_dir) in line and str(served.process.pid) in line

@@ -35,6 +35,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("PTOLEMY_PUBLIC_URL", "ptolemy.example.com", "https://"),
         ("PTOLEMY_DATABASE_URL", "mysql://u@h/d", "postgresql://"),
         ("PTOLEMY_DATABASE_URL", "postgresql://u@h:port/d", "number"),
+        ("PTOLEMY_BURST_PER_SECOND", "0", "greater than or equal to 1"),
         ("PTOLEMY_JOBS_AT_ONCE", "-1", "greater than or equal to 0"),
         ("PTOLEMY_SIGNUP", "perhaps", "true or false"),
         ("PTOLEMY_SMTP_PORT", "0", "greater than or equal to 1"),

@@ -14,6 +14,7 @@ from ptolemy.database.transaction import Row
 from ptolemy.kernel.actors import Actor, Caller, Role
 from ptolemy.kernel.identifiers import as_uuid
 from ptolemy.kernel.problems import NotFound, Unauthorized
+from ptolemy.plans.calls import Terms
 
 NOWHERE = UUID(int=0)
 """The workspace of a request that names none (RFC 9562, nil UUID): no record has it."""
@@ -23,13 +24,23 @@ NOWHERE = UUID(int=0)
 class Access:
     """A caller whose credentials are good, and their role in the caller's workspace.
 
-    `credential_id` is the id of the session or the token; without a workspace the role is the least.
+    `credential_id` is the id of the session or the token; without a workspace the role is the least. `terms` is what
+    the plan says of a robot's calls; people's aren't counted.
     """
 
     caller: Caller
     role: Role
     user_id: UUID
     credential_id: UUID
+    terms: Terms | None = None
+
+
+class ForeignWorkspace(NotFound):
+    """The credentials are good, but not for this workspace; `access` is what they give elsewhere."""
+
+    def __init__(self, workspace: str, access: Access) -> None:
+        super().__init__("workspace_not_found", _no_such_workspace(workspace))
+        self.access = access
 
 
 async def authenticate(
@@ -52,10 +63,12 @@ async def _robot(database: Database, bearer: str, workspace: str | None, request
     row: Row | None = await database.row(
         Sql.of(
             "select t.id, t.user_id, t.workspace_id, w.slug, m.role, u.name, t.revoked_at is not null as revoked,"
-            " t.expires_at <= now() as expired, t.last_used_at > now() - interval '1 minute' as just_used"
+            " t.expires_at <= now() as expired, t.last_used_at > now() - interval '1 minute' as just_used,"
+            " p.calls, p.call_overage"
             " from tokens t"
             " join users u on u.id = t.user_id"
             " join workspaces w on w.id = t.workspace_id"
+            " join plans p on p.name = w.plan"
             " left join memberships m on m.workspace_id = t.workspace_id and m.user_id = t.user_id"
             " where t.hash = ?",
             digest(bearer),
@@ -67,12 +80,13 @@ async def _robot(database: Database, bearer: str, workspace: str | None, request
         raise Unauthorized("token_revoked", "the token was revoked: ask an admin of the workspace for a new one")
     if row["expired"]:
         raise Unauthorized("token_expired", "the token has expired: ask an admin of the workspace for a new one")
+    caller = Caller(row["workspace_id"], Actor("robot", row["user_id"], row["name"]), request_id)
+    access = Access(caller, row["role"], row["user_id"], row["id"], Terms(row["calls"], row["call_overage"]))
     if workspace is not None and workspace != row["slug"] and as_uuid(workspace) != row["workspace_id"]:
-        raise _no_such_workspace(workspace)
+        raise ForeignWorkspace(workspace, access)
     if not row["just_used"]:
         await _note_use_of_token(database, row)
-    caller = Caller(row["workspace_id"], Actor("robot", row["user_id"], row["name"]), request_id)
-    return Access(caller, row["role"], row["user_id"], row["id"])
+    return access
 
 
 async def _note_use_of_token(database: Database, token: Row) -> None:
@@ -111,12 +125,12 @@ async def _human(database: Database, secret: str, workspace: str | None, request
     if not row["just_used"]:
         await note_use(database, row["id"])
     if workspace is not None and row["role"] is None:
-        raise _no_such_workspace(workspace)
+        raise NotFound("workspace_not_found", _no_such_workspace(workspace))
     caller = Caller(
         row["workspace_id"] or NOWHERE, Actor("human", row["user_id"], row["name"] or row["email"]), request_id
     )
     return Access(caller, row["role"] or "viewer", row["user_id"], row["id"])
 
 
-def _no_such_workspace(workspace: str) -> NotFound:
-    return NotFound("workspace_not_found", f"there is no workspace {workspace!r} that you belong to")
+def _no_such_workspace(workspace: str) -> str:
+    return f"there is no workspace {workspace!r} that you belong to"

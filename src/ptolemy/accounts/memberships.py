@@ -13,6 +13,7 @@ from ptolemy.events.log import Entry, record
 from ptolemy.kernel.actors import ROLES, Role
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.problems import Conflict, FieldError, Invalid, NotFound
+from ptolemy.plans import seats
 
 ROBOT_ROLES: tuple[Role, ...] = ("viewer", "member")
 
@@ -26,13 +27,15 @@ def anything(member: Row) -> None:
 
 
 async def add_member(tx: Transaction, user_id: UUID, role: str) -> Row:
-    """Gives a person or a robot a role in the transaction's workspace: the only way in."""
+    """Gives a person or a robot a role in the transaction's workspace: the only way in. A person takes a seat."""
+    checked = checked_role(role, ROLES)
+    await seats.take(tx, user_id)
     statement = Sql.of(
         "insert into memberships (workspace_id, id, user_id, role) values (?, ?, ?, ?) returning id",
         tx.workspace_id,
         uuid7(),
         user_id,
-        checked_role(role, ROLES),
+        checked,
     )
     try:
         membership_id = await tx.value(statement)

@@ -15,10 +15,10 @@ from ptolemy.database.transaction import Row, Session, Transaction
 from ptolemy.events.log import Entry, record
 from ptolemy.kernel.identifiers import UUID_FORM
 from ptolemy.kernel.problems import Conflict, FieldError, Invalid, NotFound
+from ptolemy.plans import item_quota, overage
+from ptolemy.plans.plan import NAMES
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]")
-
-PLANS = ("starter", "growth", "enterprise")
 
 Seed = Callable[[Transaction], Awaitable[None]]
 
@@ -73,8 +73,7 @@ async def _insert(tx: Transaction, slug: str, name: str | None, plan: str, *, re
     if not is_slug(slug):
         message = "must be 2 to 63 lower-case letters, digits and hyphens, no hyphen first or last, and not a UUID"
         raise Invalid(FieldError("slug", "invalid_slug", message))
-    if plan not in PLANS:
-        raise Invalid(FieldError("plan", "invalid_plan", f"must be one of {', '.join(PLANS)}, got {plan!r}"))
+    _check_plan(plan)
     statement = Sql.of(
         "insert into workspaces (id, slug, name, plan, restored_by) values (?, ?, ?, ?, ?) returning *",
         tx.workspace_id,
@@ -89,7 +88,56 @@ async def _insert(tx: Transaction, slug: str, name: str | None, plan: str, *, re
         detail = f"the slug {slug!r} is taken: choose another"
         raise Conflict("duplicate", detail, (FieldError("slug", "duplicate", detail),)) from None
     assert row is not None  # noqa: S101 - an insert that returns
+    await item_quota.assign(tx, empty=True)
     return row
+
+
+async def set_plan(tx: Transaction, plan: str) -> Row:
+    """The transaction's workspace on another plan; `item_quota.count_up` has to follow the commit.
+
+    What is there already stays, even if it is more than the new plan has.
+    """
+    _check_plan(plan)
+    old = await tx.row(Sql.of("select * from workspaces where id = ? for update", tx.workspace_id))
+    if old is None:
+        raise NotFound("workspace_not_found", "the workspace was removed")
+    if old["plan"] == plan:
+        return old
+    new = await tx.row(
+        Sql.of("update workspaces set plan = ?, updated_at = now() where id = ? returning *", plan, tx.workspace_id)
+    )
+    assert new is not None  # noqa: S101 - its row is locked
+    await item_quota.assign(tx)
+    changes = {"plan": {"from": old["plan"], "to": plan}}
+    await record(tx, [Entry("workspace.updated", "workspace", new["id"], new["slug"], changes)])
+    return new
+
+
+async def tell_of_overage(tx: Transaction) -> None:
+    """An event for each month and kind in which the workspace has begun to use more than its plan has."""
+    begun = await overage.untold(tx)
+    if not begun:
+        return
+    slug = (await workspace(tx, tx.workspace_id))["slug"]
+    entries = [
+        Entry(
+            "plan.overage_started",
+            "workspace",
+            tx.workspace_id,
+            slug,
+            {
+                "month": {"from": None, "to": f"{row['month']:%Y-%m}"},
+                row["kind"]: {"from": None, "to": row["amount"]},
+            },
+        )
+        for row in begun
+    ]
+    await record(tx, entries)
+
+
+def _check_plan(plan: str) -> None:
+    if plan not in NAMES:
+        raise Invalid(FieldError("plan", "invalid_plan", f"must be one of {', '.join(NAMES)}, got {plan!r}"))
 
 
 async def rename_workspace(tx: Transaction, name: str) -> Row:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from ptolemy.accounts.access import Access, authenticate
+from ptolemy.accounts.access import Access, ForeignWorkspace, authenticate
 from ptolemy.accounts.credentials import kind_of
 from ptolemy.api import rate_limits
 from ptolemy.api.cookies import refuse_cross_site, session_cookie
 from ptolemy.api.services import Services
 from ptolemy.kernel.actors import allows
-from ptolemy.kernel.problems import Forbidden, NotFound, Unauthorized
+from ptolemy.kernel.problems import Forbidden, Unauthorized
 
 
 async def admit(request: Request, services: Services, needed: str) -> Access | None:
-    """The caller's access: a 401 without good credentials, a 404 outside their workspaces, a 403 for too low a role."""
+    """The caller's access: a 401 without good credentials, a 404 outside their workspaces, a 403 for too low a role.
+
+    A robot's request counts whatever becomes of it, so a 429 comes before a 404.
+    """
     if needed == "anyone":
         return None
     secret = _credentials(request, services.public_url)
@@ -39,11 +42,10 @@ async def _authenticated(request: Request, services: Services, secret: str) -> A
     workspace = request.path_params.get("workspace")
     try:
         access = await authenticate(services.database, secret, workspace, request_id=request.scope["request_id"])
-    except NotFound:
-        # The credentials were good.
-        rate_limits.mark(request.scope, kind_of(secret))
+    except ForeignWorkspace as foreign:
+        await rate_limits.meter(request.scope, services.meter, foreign.access)
         raise
-    rate_limits.mark(request.scope, kind_of(secret))
+    await rate_limits.meter(request.scope, services.meter, access)
     return access
 
 

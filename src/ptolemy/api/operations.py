@@ -138,7 +138,7 @@ _PROBLEM: dict[str, Any] = {
 def _problem_statuses(operation: Operation) -> list[int]:
     found = {*operation.problems, 422}  # a query parameter that it doesn't know
     if operation.access != "anyone":
-        found |= {401, 403}
+        found |= {401, 403, 429}
     if "{workspace}" in operation.path or "{id}" in operation.path:
         found.add(404)
     if operation.takes_if_match:

@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from ptolemy.accounts.credentials import Kind
-from ptolemy.plans import calls
+from ptolemy.accounts.access import Access
+from ptolemy.plans.calls import UNLIMITED, Allowance, CallsRefused, Meter
 
 Header = tuple[bytes, bytes]
 
-_METERED = "metered"
+_ALLOWANCE = "allowance"
 
 
-def mark(scope: MutableMapping[str, Any], credential: Kind | None) -> None:
-    """Notes that the credentials of a request are good: `headers` has something to say then, if they are a robot's."""
-    if credential == "robot":
-        scope[_METERED] = True
+async def meter(scope: MutableMapping[str, Any], calls: Meter, access: Access) -> None:
+    """Counts the request, if it is a robot's, or raises a 429; `headers` has something to say then."""
+    if access.terms is None:
+        return
+    try:
+        scope[_ALLOWANCE] = await calls.count(access.caller.workspace_id, access.credential_id, access.terms)
+    except CallsRefused as refused:
+        scope[_ALLOWANCE] = refused.allowance
+        raise
 
 
 def headers(scope: MutableMapping[str, Any]) -> Sequence[Header]:
     """The headers that the answer gets, none for people."""
-    if _METERED not in scope:
+    allowance: Allowance | None = scope.get(_ALLOWANCE)
+    if allowance is None:
         return ()
-    now = datetime.now(UTC)
-    return _headers(now.year, now.month)
+    return _unlimited(allowance) if allowance.limit == UNLIMITED else _headers(allowance)
 
 
 @lru_cache(maxsize=2)
-def _headers(year: int, month: int) -> Sequence[Header]:
-    found = calls.allowance(year, month)
+def _unlimited(allowance: Allowance) -> Sequence[Header]:
+    return _headers(allowance)
+
+
+def _headers(allowance: Allowance) -> Sequence[Header]:
     return [
-        (b"x-ratelimit-limit", str(found.limit).encode()),
-        (b"x-ratelimit-remaining", str(found.remaining).encode()),
-        (b"x-ratelimit-reset", str(found.resets_at).encode()),
+        (b"x-ratelimit-limit", b"%d" % allowance.limit),
+        (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
+        (b"x-ratelimit-reset", b"%d" % allowance.resets_at),
     ]

@@ -21,6 +21,7 @@ from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Unauthorized
 from ptolemy.kernel.sealing import Sealer
 from ptolemy.kernel.signing import Signer
+from ptolemy.plans.calls import Meter
 from ptolemy.webhooks.addresses import Guard
 
 
@@ -33,6 +34,7 @@ class Services:
     public_url: str | None
     max_upload_bytes: int
     passwords: Passwords
+    meter: Meter
     backups: Surroundings
     webhook_guard: Guard
     sealer: Sealer

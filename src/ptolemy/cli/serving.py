@@ -25,6 +25,7 @@ from ptolemy.cli.signals import on_stop
 from ptolemy.database.embedded import serving_alone
 from ptolemy.database.migrations import migrate
 from ptolemy.database.pool import Database
+from ptolemy.plans.configuration import read_plans
 from ptolemy.settings import Settings, SettingsProblem, secret_key
 
 GRACE_SECONDS = 30
@@ -33,6 +34,8 @@ GRACE_SECONDS = 30
 def serve_until_stopped(settings: Settings, *, chosen_data_dir: Path | None) -> None:
     """Answers when a signal has ended it and everything is closed."""
     configure_logs(settings.log_level)
+    # Before anything is started or made: a mistake in the file ends it here.
+    read_plans(settings.plans_file)
     with ExitStack() as held:
         if not settings.database_url:
             held.enter_context(serving_alone(settings.data_dir))
@@ -110,6 +113,8 @@ def _configuration(settings: Settings, dsn: str) -> Configuration:
         webhook_allow=settings.webhook_allow,
         signup_is_open=settings.signup,
         mail_server=mail_server(settings),
+        plans=read_plans(settings.plans_file),
+        burst_per_second=settings.burst_per_second,
     )
 
 

@@ -67,6 +67,7 @@ class Database:
             async with _begun(driver, f"begin; {_workspace(caller)}"):
                 tx = Transaction(driver, caller, self.epoch)
                 yield tx
+                await tx.settle()
             self._tell(tx)
 
     @asynccontextmanager
@@ -76,6 +77,7 @@ class Database:
         inner = Transaction(tx.driver, caller, self.epoch)
         inner.told = tx.told
         yield inner
+        await inner.settle()
         # Where the block raises, the setting goes with the savepoint or the transaction that is undone.
         await tx.driver.execute(_workspace(tx.caller))
 
@@ -93,6 +95,7 @@ class Database:
             async with _begun(driver, "begin"):
                 tx = Transaction(driver, caller, self.epoch)
                 yield tx
+                await tx.settle()
             self._tell(tx)
 
     @asynccontextmanager

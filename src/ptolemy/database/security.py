@@ -28,6 +28,8 @@ WITHOUT_WORKSPACE = frozenset(
         "sessions",
         "used_refresh_tokens",
         "sign_in_attempts",
+        "plans",
+        "token_bursts",
         "jobs",
         "webhook_feeds",
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -59,13 +60,18 @@ class Session:
 
 
 class Transaction(Session):
-    """An open transaction in one workspace, on behalf of one caller."""
+    """An open transaction in one workspace, on behalf of one caller.
+
+    `tally` is what was counted so far, for `at_end` to write: all at once, as late as can be.
+    """
 
     def __init__(self, driver: Driver, caller: Caller, epoch: int) -> None:
         super().__init__(driver)
         self.caller, self.epoch = caller, epoch
         self.told: set[UUID] = set()
         """The workspaces that this transaction has written events of."""
+        self.tally: Counter[str] = Counter()
+        self.at_end: Callable[[Transaction], Awaitable[None]] | None = None
 
     @property
     def workspace_id(self) -> UUID:
@@ -74,6 +80,22 @@ class Transaction(Session):
     @property
     def actor(self) -> Actor:
         return self.caller.actor
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What happens inside is undone, alone, where it raises; what was tallied inside is forgotten."""
+        before = self.tally.copy()
+        try:
+            async with super().savepoint():
+                yield
+        except BaseException:
+            self.tally = before
+            raise
+
+    async def settle(self) -> None:
+        """Writes what was tallied. It comes last, before the commit: others may wait for what it locks."""
+        if self.at_end and self.tally:
+            await self.at_end(self)
 
     async def lock(self, subject: str) -> None:
         """Hold `subject` in this workspace until the end; others that ask for it wait."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from itertools import islice
 from typing import Protocol, TypeVar
@@ -21,6 +21,7 @@ from ptolemy.imports.rows import Form, RowReader, Taken
 from ptolemy.imports.upsert import upsert_each
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Invalid, Problem
+from ptolemy.plans import item_quota
 
 B = TypeVar("B")
 
@@ -37,7 +38,8 @@ class Pipeline(Protocol[B]):
 
     def begin(self, database: Database, caller: Caller) -> AbstractAsyncContextManager[Transaction]: ...
 
-    async def write(self, tx: Transaction, batch: B) -> Outcome: ...
+    async def write(self, tx: Transaction, batch: B, room: int | None = None) -> Outcome:
+        """Writes what can go in; with `room`, no more items than that: the rows beyond it fail."""
 
     async def finish(self, tx: Transaction) -> Outcome:
         """What has waited for the end of the file."""
@@ -80,9 +82,12 @@ class RowPipeline:
     def begin(self, database: Database, caller: Caller) -> AbstractAsyncContextManager[Transaction]:
         return database.transaction(caller)
 
-    async def write(self, tx: Transaction, batch: Sequence[Taken]) -> Outcome:
+    async def write(self, tx: Transaction, batch: Sequence[Taken], room: int | None = None) -> Outcome:
         rows = [taken for taken in batch if not taken.row.fault]
-        written = {id(taken): each for taken, each in zip(rows, await self._written(tx, rows), strict=True)}
+        if room is None:
+            written = dict(zip(map(id, rows), await self._written(tx, rows), strict=True))
+        else:
+            written = await self._written_within(tx, rows, room)
         created = updated = unchanged = 0
         errors: list[RowError] = []
         for taken in batch:
@@ -108,6 +113,47 @@ class RowPipeline:
             return await upsert_each(tx, self._resource, self._reader, self.key, rows)
         writes = [self._reader.creation(taken) for taken in rows]
         return list(zip(writes, await save_each(tx, self._resource, writes), strict=True))
+
+    async def _written_within(
+        self, tx: Transaction, rows: Sequence[Taken], room: int
+    ) -> dict[int, tuple[Write, Row | Problem]]:
+        """By `id` of the row. How many items each makes is known once all are written: then without those beyond."""
+        refused: dict[int, tuple[Write, Row | Problem]] = {}
+        while True:
+            kept = [taken for taken in rows if id(taken) not in refused]
+            try:
+                async with tx.savepoint():
+                    written = dict(zip(map(id, kept), await self._written(tx, kept), strict=True))
+                    if beyond := self._beyond(written, room):
+                        raise _Beyond(beyond)
+                return written | refused
+            except _Beyond as found:
+                problem = await item_quota.exceeded(tx)
+                refused |= {
+                    id(taken): (self._reader.creation(taken), problem) for taken in kept if id(taken) in found.rows
+                }
+
+    def _beyond(self, written: Mapping[int, tuple[Write, Row | Problem]], room: int) -> set[int]:
+        beyond = set()
+        for row, (write, answer) in written.items():
+            if isinstance(answer, Problem) or answer is write.old:
+                continue
+            items = self._items(answer) - (self._items(write.old) if write.old else 0)
+            if items > room:
+                beyond.add(row)
+            else:
+                room -= items
+        return beyond
+
+    def _items(self, row: Row) -> int:
+        return sum(self._resource.items_in(row).values())
+
+
+class _Beyond(Exception):
+    """Undoes a batch in which these rows, by their `id`, are beyond the room there is."""
+
+    def __init__(self, rows: set[int]) -> None:
+        self.rows = rows
 
 
 async def ahead(batches: Iterator[B]) -> AsyncGenerator[B, None]:

@@ -44,8 +44,8 @@ class ReturningRows(RowPipeline):
         super().__init__(resource, rows, "json", "id", reader=BackupReader)
         self._waiting: list[Taken] = []
 
-    async def write(self, tx: Transaction, batch: Sequence[Taken]) -> Outcome:
-        outcome = await super().write(tx, batch)
+    async def write(self, tx: Transaction, batch: Sequence[Taken], room: int | None = None) -> Outcome:
+        outcome = await super().write(tx, batch, room)
         return outcome._replace(errors=()).plus(await self.settle(tx, batch, outcome.errors))
 
     async def settle(self, tx: Transaction, rows: Sequence[Taken], errors: Sequence[RowError]) -> Outcome:

@@ -8,7 +8,7 @@ nothing of it, and the next one starts anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,8 @@ from ptolemy.imports.workspace import FileCount, restore, restore_into_existing
 from ptolemy.jobs.job import Interrupted, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Problem
+from ptolemy.plans import item_quota
+from ptolemy.plans.item_quota import ItemQuotaExceeded
 
 _MANY_ROWS = 1000
 _COUNTS = ("rows_processed", "rows_imported", "rows_updated", "rows_failed")
@@ -161,16 +163,41 @@ class ImportHandler:
                 if skip >= rows:
                     skip -= rows
                     continue
-                async with pipeline.begin(self._database, caller) as tx:
-                    await job.let_go_when_frozen(tx)
-                    # A crash of the machine may take the last batches along, but their progress with them.
-                    await tx.run(Sql("set local synchronous_commit = off"))
-                    outcome = await pipeline.write(tx, batch)
-                    progress.add(outcome)
-                    await store_errors(tx, job.id, outcome.errors)
-                    await store_progress(tx, job.id, progress, kept=True)
-                    await job.still_ours(tx)
+                try:
+                    await self._one_batch(job, caller, pipeline, batch, progress)
+                except ItemQuotaExceeded:
+                    await self._batch_in_the_room(job, caller, pipeline, batch, progress)
         await self._end(job, caller, progress, _completed(progress))
+
+    async def _batch_in_the_room(
+        self, job: Job, caller: Caller, pipeline: Pipeline[Any], batch: Any, progress: Progress
+    ) -> None:
+        """The rows that the plan has room for go in, those beyond it fail; once more where others take that room."""
+        while True:
+            with suppress(ItemQuotaExceeded):
+                return await self._one_batch(job, caller, pipeline, batch, progress, room_of=item_quota.room)
+
+    async def _one_batch(
+        self,
+        job: Job,
+        caller: Caller,
+        pipeline: Pipeline[Any],
+        batch: Any,
+        progress: Progress,
+        *,
+        room_of: Callable[[Transaction], Awaitable[int | None]] | None = None,
+    ) -> None:
+        async with pipeline.begin(self._database, caller) as tx:
+            await job.let_go_when_frozen(tx)
+            # A crash of the machine may take the last batches along, but their progress with them.
+            await tx.run(Sql("set local synchronous_commit = off"))
+            outcome = await pipeline.write(tx, batch, await room_of(tx) if room_of else None)
+            # Before the progress is told: it may be that not all of them have room.
+            await tx.settle()
+            progress.add(outcome)
+            await store_errors(tx, job.id, outcome.errors)
+            await store_progress(tx, job.id, progress, kept=True)
+            await job.still_ours(tx)
 
     async def _all_or_nothing(self, job: Job, caller: Caller, pipeline: Pipeline[Any], progress: Progress) -> None:
         async with pipeline.begin(self._database, caller) as tx:
@@ -193,9 +220,11 @@ class ImportHandler:
     ) -> None:
         """The whole file in one transaction."""
         await job.let_go_when_frozen(tx)
+        # As far as is known now: whether there is room to the end, the commit will tell.
+        room = await item_quota.room(tx)
         async with aclosing(self._batches(job, pipeline)) as batches:
             async for batch in batches:
-                outcome = await pipeline.write(tx, batch)
+                outcome = await pipeline.write(tx, batch, None if room is None else room - sum(tx.tally.values()))
                 progress.add(outcome)
                 # Told beside the import's own transaction, which may take long or be undone.
                 async with self._database.transaction(caller) as beside:

@@ -1,7 +1,7 @@
 """The count of database items, kept where they are written rather than counted on demand.
 
 A ledger: every transaction adds what it added or removed, so that no two writers wait for each other. `fold` sums it
-up.
+up. Where the plan has a limit, `item_quota` keeps the exact number beside it.
 """
 
 from __future__ import annotations
@@ -12,23 +12,41 @@ from collections.abc import Mapping
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
 from ptolemy.kernel.identifiers import uuid7s
+from ptolemy.plans import item_quota
 
 
 async def count(tx: Transaction, changes: Mapping[str, int]) -> None:
-    """Adds to the count of each kind, on today's page (UTC)."""
+    """Adds to the count of each kind; it is written, and held against the plan, right before the commit.
+
+    Raises nothing here. The end of the transaction raises `ItemQuotaExceeded` where it makes more than the plan has.
+    """
+    if changes:
+        tx.tally.update(changes)
+        tx.at_end = settle
+
+
+async def settle(tx: Transaction) -> None:
+    """Writes what this transaction has counted on today's page (UTC)."""
+    changes = {kind: number for kind, number in tx.tally.items() if number}
+    tx.tally.clear()
     if not changes:
         return
     statement = Sql.of(
-        "insert into item_counts (workspace_id, id, kind, items)"
-        " select ?, * from unnest(?::uuid[], ?::text[], ?::bigint[])"
+        "insert into item_counts (workspace_id, id, kind, items, limited)"
+        " select ?, new.*, exists (select from item_quotas where workspace_id = ?)"
+        " from unnest(?::uuid[], ?::text[], ?::bigint[]) as new"
         # Without `returning` Citus would COPY to the shards, which row-level security refuses.
-        " returning id",
+        " returning limited",
+        tx.workspace_id,
         tx.workspace_id,
         uuid7s(len(changes)),
         list(changes),
         list(changes.values()),
     )
-    await tx.run(statement)
+    # Told by the very statement that is made anyway: a plan without a limit costs none more.
+    limited = await tx.value(statement)
+    if limited and (items := sum(changes.values())):
+        await item_quota.take(tx, items)
 
 
 async def usage(tx: Transaction) -> dict[str, int]:

@@ -12,6 +12,7 @@ from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
 from ptolemy.kernel.identifiers import uuid7s
 from ptolemy.kernel.problems import Conflict, NotFound
+from ptolemy.plans.call_counts import count_delivery
 from ptolemy.webhooks.resource import DELIVERED, FAILED, PENDING, Webhooks
 
 KEPT_FOR = timedelta(days=30)
@@ -43,7 +44,7 @@ async def put_in(tx: Transaction, wanted: Sequence[tuple[UUID, Row]], now: datet
 async def due(tx: Transaction, webhook_id: UUID, now: datetime, *, but: Collection[UUID], limit: int) -> list[Row]:
     """The endpoint's next deliveries in order, but those `but`."""
     statement = Sql.of(
-        "select id, event_id, resource_id, attempts, failures from webhook_deliveries"
+        "select id, event_id, resource_id, attempts, failures, delivered_at from webhook_deliveries"
         f" where workspace_id = ? and webhook_id = ? and status = '{PENDING}' and next_attempt_at <= ?"
         "  and not (id = any(?::uuid[]))"
         " order by next_attempt_at, id"
@@ -92,7 +93,10 @@ class Outcome:
 
 
 async def note(tx: Transaction, outcomes: Sequence[Outcome]) -> None:
-    """Attempts into the log. One of a worker that came late is dropped: another has tried since."""
+    """Attempts into the log. One of a worker that came late is dropped: another has tried since.
+
+    The first delivery of an event to a webhook is a call of the plan.
+    """
     statement = Sql.of(
         "update webhook_deliveries d"
         " set status = o.status, attempts = d.attempts + 1, failures = o.failures, next_attempt_at = o.next_attempt_at,"
@@ -103,7 +107,8 @@ async def note(tx: Transaction, outcomes: Sequence[Outcome]) -> None:
         "  ?::timestamptz[], ?::bigint[], ?::text[], ?::text[], ?::bigint[])"
         " as o (id, attempts, status, failures, next_attempt_at, at, delivered_at, response_status, response_body,"
         "  error, duration_ms)"
-        f" where d.workspace_id = ? and d.id = o.id and d.attempts = o.attempts and d.status = '{PENDING}'",
+        f" where d.workspace_id = ? and d.id = o.id and d.attempts = o.attempts and d.status = '{PENDING}'"
+        " returning d.id",
         [each.delivery["id"] for each in outcomes],
         [each.delivery["attempts"] for each in outcomes],
         [each.status for each in outcomes],
@@ -117,7 +122,9 @@ async def note(tx: Transaction, outcomes: Sequence[Outcome]) -> None:
         [each.duration_ms for each in outcomes],
         tx.workspace_id,
     )
-    await tx.run(statement)
+    noted = {row["id"] for row in await tx.rows(statement)}
+    first = [each for each in outcomes if each.delivered and each.delivery["delivered_at"] is None]
+    await count_delivery(tx, sum(each.delivery["id"] in noted for each in first))
 
 
 async def delivery(tx: Transaction, key: str, delivery_id: UUID | None) -> Row:

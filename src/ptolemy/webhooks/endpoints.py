@@ -15,7 +15,7 @@ from ptolemy.events.log import Entry, record
 from ptolemy.kernel.problems import Conflict, FieldError, Forbidden, Invalid
 from ptolemy.kernel.sealing import Sealer
 from ptolemy.kernel.timestamps import write_timestamp
-from ptolemy.plans.webhooks import most_webhooks
+from ptolemy.plans.webhooks import made, most_webhooks
 from ptolemy.webhooks import deliveries, feed
 from ptolemy.webhooks.addresses import Guard, Refused, Unresolved
 from ptolemy.webhooks.resource import WEBHOOKS, Webhooks
@@ -42,7 +42,7 @@ async def create_webhook(tx: Transaction, sealer: Sealer, sent: Mapping[str, Any
     """The new endpoint, without subscriptions, and its secret, which can't be read again."""
     locked = await feed.lock(tx)
     limit = await most_webhooks(tx)
-    if limit is not None and await _count(tx) >= limit:
+    if limit is not None and await made(tx) >= limit:
         raise Forbidden("webhook_limit_reached", f"the plan has {limit} webhooks, and all are in use")
     row = await write.create(tx, WEBHOOKS, sent)
     secret = await give_secret(tx, sealer, row["id"])
@@ -118,8 +118,3 @@ async def deactivate(tx: Transaction, webhook_id: UUID, reason: str) -> None:
         }
         await record(tx, [Entry("webhook.deactivated", "webhook", webhook_id, None, changes)])
         await feed.settle(tx, locked)
-
-
-async def _count(tx: Transaction) -> int:
-    number: int = await tx.value(Sql.of("select count(*) from webhooks where workspace_id = ?", tx.workspace_id))
-    return number

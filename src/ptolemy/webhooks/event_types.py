@@ -19,6 +19,7 @@ _BESIDE_RESOURCES = (
     *(f"backup_policy.{verb}" for verb in ("created", "updated", "deleted")),
     *(f"membership.{verb}" for verb in ("created", "updated", "deleted")),
     *(f"invitation.{verb}" for verb in ("created", "accepted", "deleted")),
+    "plan.overage_started",
     "token.created",
     "token.updated",
     "token.deleted",

@@ -26,6 +26,7 @@ from ptolemy.imports.columns.conflicts import Claims, repeated, taken_ids, taken
 from ptolemy.imports.columns.encode import EncodedBlock, RowsBlock, encode, located
 from ptolemy.imports.columns.parents import Parents, load_instruments, load_series
 from ptolemy.imports.row_errors import RowError
+from ptolemy.kernel.problems import Problem
 
 _COPY_BYTES = 256 << 10
 _ATTEMPTS = 5
@@ -74,8 +75,13 @@ class ValuesLoader:
             named = block.without("instrument") if self._by_id else block
             yield encode(named, self._workspace_id, self._instruments, self._series)
 
-    async def write(self, tx: Transaction, block: EncodedBlock) -> Written:
-        """Writes the rows that can go in and names every one that can't; the transaction stays usable."""
+    async def write(
+        self, tx: Transaction, block: EncodedBlock, *, room: int | None = None, full: Problem | None = None
+    ) -> Written:
+        """Writes the rows that can go in and names every one that can't; the transaction stays usable.
+
+        With `room` no more than so many go in, the first ones; the others are `full`.
+        """
         if tx is not self._held_in:
             self._held_in = tx
             self._instruments_held, self._series_held = _Held(self._instruments), _Held(self._series)
@@ -84,13 +90,16 @@ class ValuesLoader:
         for attempt in range(_ATTEMPTS):
             if self._expects_conflicts or attempt:
                 await self._refuse_conflicts(tx, block, refused)
+            good = _first(~refused.rows, room)
             try:
                 async with tx.savepoint():
-                    await self._copy(tx, block, ~refused.rows)
+                    await self._copy(tx, block, good)
                 break
             except asyncpg.UniqueViolationError:
                 if attempt == _ATTEMPTS - 1:
                     raise
+        if full:
+            refused.refuse(~good, None, full.code, full.detail)
         return Written(len(block.numbers) - int(refused.rows.sum()), refused.errors())
 
     async def _hold(self, tx: Transaction, block: EncodedBlock, refused: _Refused) -> None:
@@ -163,7 +172,7 @@ class _Refused:
         self._block, self._found = block, list(block.errors)
         self.rows: Mask = np.zeros(len(block.numbers), np.bool_)
 
-    def refuse(self, where: Mask, field: str, code: str, message: str) -> None:
+    def refuse(self, where: Mask, field: str | None, code: str, message: str) -> None:
         for place in np.flatnonzero(where & ~self.rows).tolist():
             self._found.append(RowError(int(self._block.numbers[place]), None, field, code, message))
         self.rows |= where
@@ -198,6 +207,13 @@ async def _stream(rows: Rows) -> AsyncIterator[bytes | memoryview]:
     for start in range(0, len(content), _COPY_BYTES):
         yield content[start : start + _COPY_BYTES]
     yield TRAILER
+
+
+def _first(good: Mask, room: int | None) -> Mask:
+    if room is None or int(good.sum()) <= room:
+        return good
+    first: Mask = good & (np.cumsum(good) <= room)
+    return first
 
 
 def _mask(count: int, places: Numbers) -> Mask:

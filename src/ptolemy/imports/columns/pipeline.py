@@ -18,7 +18,7 @@ from ptolemy.imports.pipeline import RowPipeline
 from ptolemy.imports.progress import Outcome
 from ptolemy.imports.rows import form_of
 from ptolemy.kernel.actors import Caller
-from ptolemy.plans import items
+from ptolemy.plans import item_quota, items
 
 _ROWS_AT_ONCE = 2000
 
@@ -48,19 +48,21 @@ class ValuesPipeline:
     def begin(self, database: Database, caller: Caller) -> AbstractAsyncContextManager[Transaction]:
         return database.bulk(caller)
 
-    async def write(self, tx: Transaction, batch: EncodedBlock | RowsBlock) -> Outcome:
+    async def write(self, tx: Transaction, batch: EncodedBlock | RowsBlock, room: int | None = None) -> Outcome:
         if isinstance(batch, RowsBlock):
-            return await self._write_rows(tx, batch.rows)
-        inserted, errors = await self._loader.write(tx, batch)
+            return await self._write_rows(tx, batch.rows, room)
+        full = None if room is None else await item_quota.exceeded(tx)
+        inserted, errors = await self._loader.write(tx, batch, room=room, full=full)
         await items.count(tx, {self._resource.table: inserted} if inserted else {})
         return Outcome(batch.count, inserted, errors)
 
     async def finish(self, tx: Transaction) -> Outcome:
         return await self._by_rows.finish(tx)
 
-    async def _write_rows(self, tx: Transaction, rows: Sequence[FileRow]) -> Outcome:
+    async def _write_rows(self, tx: Transaction, rows: Sequence[FileRow], room: int | None = None) -> Outcome:
         total = Outcome(0, 0)
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             taken = await asyncio.to_thread(self._by_rows.read, rows[start : start + _ROWS_AT_ONCE])
-            total = total.plus(await self._by_rows.write(tx, taken))
+            left = None if room is None else room - total.imported
+            total = total.plus(await self._by_rows.write(tx, taken, left))
         return total

@@ -50,7 +50,8 @@ class ReturningValues(ValuesPipeline):
         super().__init__(resource, loader, source, "json")
         self._returning = self._by_rows = ReturningRows(resource, ())
 
-    async def write(self, tx: Transaction, batch: EncodedBlock | RowsBlock) -> Outcome:
+    async def write(self, tx: Transaction, batch: EncodedBlock | RowsBlock, room: int | None = None) -> Outcome:
+        """Whatever the room: a restore is refused as a whole, when it commits."""
         if isinstance(batch, RowsBlock):
             return await self._write_rows(tx, batch.rows)
         there, equal = await _held_against(tx, batch)
