@@ -43,6 +43,19 @@ def test_an_event_is_sent_as_it_is_read(workspace: Workspace, receiver: Receiver
     assert one == {**logged, "payload": sent}
 
 
+def test_the_first_delivery_of_an_event_counts_as_a_call(workspace: Workspace, receiver: Receiver, hook: Hook) -> None:
+    webhook = hook(receiver, "series.created")
+    workspace.create("series", identifier="close")
+    delivery = delivery_of(workspace, webhook, "series.created", "delivered")
+    again = f"/webhooks/{webhook['id']}/deliveries/{delivery['id']}/redeliver"
+    answered(workspace.admin.post(again), 202)
+    receiver.wait(2)
+    wait_for(lambda: delivery_of(workspace, webhook, "series.created", "delivered")["attempts"] == 2 or None)
+    usage = answered(workspace.admin.get("/plan/usage"), 200)["data"]
+    assert [each["total"] for each in usage if each["kind"] == "deliveries"] == [1]
+    assert answered(workspace.admin.get("/plan"), 200)["usage"]["webhooks"] == 1
+
+
 def test_an_independent_library_verifies_what_was_sent(workspace: Workspace, receiver: Receiver, hook: Hook) -> None:
     secret = hook(receiver, "series.created")["secret"]
     workspace.create("series", identifier="close", name="Schlußkurs")
