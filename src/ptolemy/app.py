@@ -42,8 +42,8 @@ from ptolemy.kernel.problems import Problem
 from ptolemy.kernel.signing import Signer
 from ptolemy.worker import run_worker
 
-UNPACKED_LIMIT_BYTES = 10_000_000_000
-"""What a gzip file may unfold to: far above any honest file of the largest upload."""
+UNPACKED_LIMIT_BYTES = 1_000_000_000
+"""What a compressed file may unfold to whatever its own size; a large one may to a hundred times that."""
 
 log = structlog.get_logger("ptolemy.app")
 

@@ -15,7 +15,6 @@ from ptolemy.api.operations import Operation
 from ptolemy.api.services import Call
 from ptolemy.kernel.problems import Problem
 
-
 _PATIENCE_SECONDS = 5
 
 

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 from ptolemy.database.pool import Database
 from ptolemy.engine.interchange import Interchange, custom_fields
 from ptolemy.engine.resource import ID, Resource
+from ptolemy.formats import gzip
 from ptolemy.formats.csv import CsvReader
 from ptolemy.formats.detection import Detected, Format, open_plain
 from ptolemy.formats.json_array import read_json
@@ -71,6 +72,8 @@ async def _check(opening: Opening) -> None:
     resource = opening.resource
 
     def read() -> tuple[Sequence[str] | None, preflight.Spoken]:
+        if opening.detected.gzipped:
+            gzip.prove(opening.path, limit_bytes=opening.limit_bytes)
         with closing(open_plain(opening.path, opening.detected, limit_bytes=opening.limit_bytes)) as source:
             if isinstance(resource, TimeSeriesValues):
                 return spoken_values(source, opening.detected.format, limit_bytes=opening.limit_bytes)

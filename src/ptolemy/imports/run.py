@@ -35,7 +35,8 @@ from ptolemy.kernel.problems import Problem
 _MANY_ROWS = 1000
 _COUNTS = ("rows_processed", "rows_imported", "rows_updated", "rows_failed")
 _HONEST_RATIO = 100
-"""Our own rows compress to a twentieth: a large file may unfold to more than the limit without being a bomb."""
+"""Rows that differ in their instants alone compress to a seventy-sixth, our own to a twentieth: what unfolds to more
+than a hundred times its size, and to more than the limit, is a bomb (ten gigabytes out of ten megabytes is one)."""
 
 
 class Cancelled(Exception):
@@ -51,7 +52,7 @@ class RowsRefused(Exception):
 
 
 class ImportHandler:
-    """Runs imports. `unpacked_limit_bytes` bounds what a gzip file may unfold to."""
+    """Runs imports. `unpacked_limit_bytes` is what any compressed file may unfold to."""
 
     def __init__(self, database: Database, files: FileStore, *, unpacked_limit_bytes: int) -> None:
         self._database, self._files, self._limit = database, files, unpacked_limit_bytes
