@@ -44,6 +44,9 @@ def killed(arena: Arena, work: Work, chance: Chance) -> None:
             run.is_whole(job)
             arena.ground.end_workers()
             return
+        # It was over, but its worker may have been about to let go of its file: what the sweep does after a day.
+        for path in arena.ground.uploads():
+            path.unlink()
         arena.ground.end_workers()
     raise AssertionError("the work is always done before anything happens to it")
 

@@ -146,6 +146,8 @@ class Stock:
             self.ground.worker()
         yield
         if not had:
+            # A worker lets go of its file when its job is told to be done already.
+            wait_for(lambda: True if not self.ground.uploads() else None)
             self.ground.end_workers()
 
     def undisturbed(self, name: str, make: Callable[[Workspace], Any]) -> Any:

@@ -79,7 +79,8 @@ async def _check(opening: Opening) -> None:
                 return spoken_values(source, opening.detected.format, limit_bytes=opening.limit_bytes)
             columns, rows = _rows(source, opening.detected.format, opening.limit_bytes)
             backup = columns is None or ID.name in columns
-            return columns, preflight.spoken_of(type(resource), rows if backup else ())
+            guarded = form_of(opening.detected.format) == "guarded"
+            return columns, preflight.spoken_of(type(resource), rows if backup else (), guarded=guarded)
 
     columns, spoken = await asyncio.to_thread(read)
     async with opening.database.snapshot(opening.caller) as tx:
