@@ -129,7 +129,7 @@ def serving(folder: Path) -> Iterator[Server]:
     folder.chmod(0o711)  # as root, PostgreSQL runs as another user and has to get through
     program = str(Path(sys.executable).with_name("ptolemy"))
     data, port = ("--data-dir", str(folder / "data")), _free_port()
-    environment = {**os.environ, "PTOLEMY_LOG_LEVEL": "warning", "PTOLEMY_MAX_UPLOAD": "1GB"}
+    environment = {**os.environ, "PTOLEMY_LOG_LEVEL": "warning", "PTOLEMY_MAX_UPLOAD": "8GB"}
 
     def command(*arguments: str, said: str = "") -> str:
         return subprocess.run(
