@@ -105,6 +105,26 @@ def test_every_one_of_a_hundred_thousand_bad_rows_can_be_downloaded(workspace: W
     assert {int(line.partition(",")[0]) for line in lines[1:]} == set(range(1, 100_001))
 
 
+@pytest.mark.parametrize("file_format", ["csv", "json", "ndjson", "parquet"])
+def test_a_backup_without_its_schema_is_told_in_one_message_before_row_1(
+    workspace: Workspace, new_workspace: Callable[[], Workspace], file_format: str
+) -> None:
+    workspace.equity()
+    workspace.create(
+        "instruments", identifier="i", name="I", type_id="equity", field_values={"sector": "x", "shares": "1"}
+    )
+    workspace.create("time-series-values", instrument_id="i", type_id="close", timestamp="2026-01-01", value="1")
+    other = new_workspace()
+    job = other.import_file("instruments", workspace.export("instruments", format=file_format), "continue")
+    assert (job["status"], job["rows_processed"], job["errors"]) == ("failed", 0, [])
+    assert job["error"] == "create these first, then import again: instrument type equity"
+    other.create("instrument-types", identifier="equity")
+    job = other.import_file("instruments", workspace.export("instruments", format=file_format), "continue")
+    assert "field sector of equity, field shares of equity" in job["error"]
+    job = other.import_file("time_series_values", workspace.export("time_series_values", format=file_format))
+    assert job["error"] == "create these first, then import again: series close"
+
+
 def test_the_same_file_twice_at_once_gets_a_warning(workspace: Workspace) -> None:
     workspace.equity()
     content = instruments(20_000, {})
