@@ -15,14 +15,16 @@ Arenas = Callable[[str], Arena]
 
 @pytest.fixture(scope="module")
 def arena(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arenas]:
-    """An arena by its name; made when it is first asked for."""
-    made: dict[str, Arena] = {}
+    """An arena by its name; the one before is left first, for its workers would take the jobs of the next."""
     with ExitStack() as ends:
+        now: dict[str, Arena] = {}
 
         def named(name: str) -> Arena:
-            if name not in made:
-                made[name] = ends.enter_context(ARENAS[name](database_url, tmp_path_factory.mktemp(name)))
-            return made[name]
+            if name not in now:
+                now.clear()
+                ends.close()
+                now[name] = ends.enter_context(ARENAS[name](database_url, tmp_path_factory.mktemp(name)))
+            return now[name]
 
         yield named
 
