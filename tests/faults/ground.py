@@ -16,7 +16,7 @@ from uuid import uuid4
 import asyncpg
 import httpx
 
-from tests.product import Workspace, answered
+from tests.product import NO_TLS, PATIENCE_SECONDS, Workspace, answered
 
 WORK = Path(__file__).with_name("work.py")
 
@@ -73,7 +73,13 @@ class Ground:
         """A new one, with the schema that the files need or with nothing."""
         slug = f"w-{uuid4().hex}"
         headers = {"Authorization": f"Bearer {self.admin_token}"}
-        answered(httpx.post(f"{self.url}/v1/workspaces", json={"slug": slug}, headers=headers), 201)
+        asked: dict[str, Any] = {
+            "json": {"slug": slug},
+            "headers": headers,
+            "timeout": PATIENCE_SECONDS,
+            "verify": NO_TLS,
+        }
+        answered(httpx.post(f"{self.url}/v1/workspaces", **asked), 201)
         workspace = Workspace(self.url, slug, self.admin_token)
         if not empty:
             workspace.equity()

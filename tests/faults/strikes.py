@@ -150,7 +150,7 @@ def full_disk(arena: Arena, work: Work, chance: Chance) -> None:
     assert arena.small
     run = work.begin(arena.stock)
     filler = arena.small / "filler"
-    needed = len(run.content) or 200_000
+    needed = len(run.content) or 40_000
     _fill(filler, int(chance.random() * needed * 0.5))
     refused, job = None, None
     try:
