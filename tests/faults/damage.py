@@ -26,9 +26,9 @@ def _cut(content: bytes, chance: Random) -> bytes:
 
 
 def _cut_within_a_row(content: bytes, chance: Random) -> bytes:
-    """Behind a comma, so that something is missing: a row that ends in its last cell looks whole."""
-    at = content.index(b"\n") + chance.randrange(len(content) // 2)
-    return content[: content.index(b",", at) + 1]
+    """Behind its first comma, so that something is missing: a row that ends in its last cell looks whole."""
+    row = content.index(b"\n", chance.randrange(len(content) // 2)) + 1
+    return content[: content.index(b",", row) + 1]
 
 
 def _flipped(content: bytes, chance: Random) -> bytes:

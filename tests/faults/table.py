@@ -77,7 +77,8 @@ def _bombs() -> list[Row]:
         ("ZIP of overlapping files", bombs.archive_of_overlaps, "", [WORKSPACE_IN]),
         ("ZIP of too many names", bombs.archive_of_many_names, "directory", [WORKSPACE_IN]),
         ("ZIP in a ZIP", bombs.archive_in_an_archive, "", [WORKSPACE_IN]),
-        ("Parquet of one long text", bombs.parquet_of_one_text, large, of_parquet),
+        # Values have no column for it, and are refused for that before it is looked at.
+        ("Parquet of one long text", bombs.parquet_of_one_text, large, of_parquet[1:] * 2),
         ("Parquet of long texts", bombs.parquet_of_long_texts, large, of_parquet),
         ("Parquet of too many rows", bombs.parquet_of_rows, large, of_parquet),
     ]

@@ -244,15 +244,15 @@ def _workspace_import(stock: Stock) -> Run:
 
 
 def as_json(csv: bytes) -> bytes:
-    table = _table(csv)
-    return (
-        b"[\n"
-        + b",\n".join(
-            msgspec.json.encode({name: cell for name, cell in row.items() if cell is not None})
-            for row in table.to_pylist()
-        )
-        + b"\n]\n"
-    )
+    """One array, an object a line; custom fields are nested."""
+
+    def element(row: dict[str, str | None]) -> dict[str, Any]:
+        there = {name: cell for name, cell in row.items() if cell is not None}
+        plain = {name: cell for name, cell in there.items() if not name.startswith("field.")}
+        nested = {name.removeprefix("field."): cell for name, cell in there.items() if name.startswith("field.")}
+        return plain | ({"field_values": nested} if nested else {})
+
+    return b"[\n" + b",\n".join(msgspec.json.encode(element(row)) for row in _table(csv).to_pylist()) + b"\n]\n"
 
 
 def as_ndjson(csv: bytes) -> bytes:
