@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-long check format bench reference lock
+.PHONY: help setup demo serve test test-long check format bench bench-long reference lock
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ format: setup ## Rewrite the code in its format
 
 bench: setup ## Print the figures of docs/performance.md (ONLY=values, ONLY=requests)
 	$(BIN)/python -m bench $(ONLY)
+
+bench-long: setup ## Memory with 10^5, 10^6 and 10^7 values in and out (half an hour, 20 GB)
+	$(BIN)/python -m bench.long
 
 reference: setup ## Write docs/reference anew from the code
 	$(BIN)/python docs/make_reference.py

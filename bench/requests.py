@@ -132,7 +132,7 @@ def serving(folder: Path, program: Path = PROGRAM) -> Iterator[Server]:
     """`program` is `ptolemy`, this one or another version's."""
     folder.chmod(0o711)  # as root, PostgreSQL runs as another user and has to get through
     data, port = ("--data-dir", str(folder / "data")), _free_port()
-    environment = {**os.environ, "PTOLEMY_LOG_LEVEL": "warning", "PTOLEMY_MAX_UPLOAD": "1GB"}
+    environment = {**os.environ, "PTOLEMY_LOG_LEVEL": "warning", "PTOLEMY_MAX_UPLOAD": "8GB"}
 
     def command(*arguments: str, said: str = "") -> str:
         return subprocess.run(

@@ -13,7 +13,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -248,15 +248,13 @@ def write_json(path: Path, rows: int) -> None:
         file.write("\n]\n")
 
 
-def _values(rows: int) -> list[tuple[str, str, str]]:
+def _values(rows: int) -> Iterator[tuple[str, str, str]]:
     days = rows // INSTRUMENTS
     first = datetime(2000, 1, 3, tzinfo=UTC)
     instants = [(first + timedelta(days=day)).strftime("%Y-%m-%dT%H:%M:%SZ") for day in range(days)]
-    return [
-        (f"x{i}.ax", instant, f"{(i * 7919 + day * 104729) % 100_000 / 1000:.3f}")
-        for i in range(INSTRUMENTS)
-        for day, instant in enumerate(instants)
-    ]
+    for i in range(INSTRUMENTS):
+        for day, instant in enumerate(instants):
+            yield f"x{i}.ax", instant, f"{(i * 7919 + day * 104729) % 100_000 / 1000:.3f}"
 
 
 def report(name: str, rows: int, seconds: float, raw: float) -> None:

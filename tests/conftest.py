@@ -21,7 +21,7 @@ from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.plans import items
 from tests import house
 from tests.exactness import judge_answers
-from tests.product import Workspace, answered
+from tests.product import NO_TLS, Workspace, answered
 from tests.serving import configured, serving, signed_in
 
 _RUN = pytest.StashKey[Path]()
@@ -98,7 +98,7 @@ def new_workspace(product_url: str, product_database_url: str) -> Callable[[], W
     def make() -> Workspace:
         slug = f"w-{uuid4().hex}"
         headers = {"Authorization": f"Bearer {token}"}
-        answered(httpx.post(f"{product_url}/v1/workspaces", json={"slug": slug}, headers=headers), 201)
+        answered(httpx.post(f"{product_url}/v1/workspaces", json={"slug": slug}, headers=headers, verify=NO_TLS), 201)
         return Workspace(product_url, slug, token)
 
     return make

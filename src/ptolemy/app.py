@@ -60,8 +60,8 @@ from ptolemy.webhooks.opening import SEALED_FOR, delivering
 from ptolemy.webhooks.retries import Pace
 from ptolemy.worker import run_worker
 
-UNPACKED_LIMIT_BYTES = 10_000_000_000
-"""What a gzip file may unfold to: far above any honest file of the largest upload."""
+UNPACKED_LIMIT_BYTES = 1_000_000_000
+"""What a compressed file may unfold to whatever its own size; a large one may to a hundred times that."""
 
 log = structlog.get_logger("ptolemy.app")
 

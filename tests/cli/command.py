@@ -41,9 +41,9 @@ def new_data_dir() -> Iterator[Path]:
 
 
 @contextmanager
-def serving_process(data_dir: Path, **variables: str) -> Iterator[Served]:
+def serving_process(data_dir: Path, port: int = 0, **variables: str) -> Iterator[Served]:
     """`ptolemy serve`, ready; `variables` go into its environment."""
-    arguments = [str(PTOLEMY), "serve", "--port", "0", "--data-dir", str(data_dir)]
+    arguments = [str(PTOLEMY), "serve", "--port", str(port), "--data-dir", str(data_dir)]
     with (data_dir / "log").open("a") as log:
         process = subprocess.Popen(
             arguments, stdout=subprocess.PIPE, stderr=log, text=True, env=environment(**variables)

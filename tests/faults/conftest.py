@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -25,3 +26,18 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def ground(served: Ground) -> Iterator[Ground]:
     yield served
     served.end_workers()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many faults were injected, and of which kinds."""
+    kinds = Counter(
+        str(kind)
+        for report in terminalreporter.getreports("passed")
+        if report.when == "call"
+        for name, kind in report.user_properties
+        if name == "fault"
+    )
+    if kinds:
+        terminalreporter.write_sep("-", f"{kinds.total()} faults injected")
+        for kind, number in kinds.items():
+            terminalreporter.write_line(f"{number:4} {kind}")

@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from uuid import uuid4
 import asyncpg
 import httpx
 
-from tests.product import Workspace, answered
+from tests.product import NO_TLS, PATIENCE_SECONDS, Workspace, answered
 
 WORK = Path(__file__).with_name("work.py")
 
@@ -62,21 +62,34 @@ class Ground:
     admin_token: str
     sight: Sight
     workers: list[subprocess.Popen[str]] = field(default_factory=list)
+    files_url: str = ""
+    """Where the files are, unless they are in the folder."""
+    keys: Callable[[], list[str]] | None = None
+    """What is in the file store, where it is no folder."""
+    log: Path | None = None
+    """What the workers say; in the scratch folder, unless that has no room for it."""
 
-    def workspace(self) -> Workspace:
-        """A new one with the schema that the files need."""
+    def workspace(self, *, empty: bool = False) -> Workspace:
+        """A new one, with the schema that the files need or with nothing."""
         slug = f"w-{uuid4().hex}"
         headers = {"Authorization": f"Bearer {self.admin_token}"}
-        answered(httpx.post(f"{self.url}/v1/workspaces", json={"slug": slug}, headers=headers), 201)
+        asked: dict[str, Any] = {
+            "json": {"slug": slug},
+            "headers": headers,
+            "timeout": PATIENCE_SECONDS,
+            "verify": NO_TLS,
+        }
+        answered(httpx.post(f"{self.url}/v1/workspaces", **asked), 201)
         workspace = Workspace(self.url, slug, self.admin_token)
-        workspace.equity()
+        if not empty:
+            workspace.equity()
         return workspace
 
     def worker(self, heartbeat_seconds: float = 0.2) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, WORK, str(self.files), str(heartbeat_seconds)],
+            [sys.executable, WORK, self.files_url or self.files.as_uri(), str(heartbeat_seconds)],
             stdin=subprocess.PIPE,
-            stdout=(self.scratch / "log").open("a"),
+            stdout=(self.log or self.scratch / "log").open("a"),
             stderr=subprocess.STDOUT,
             text=True,
             # What a killed worker leaves in the temporary directory goes with the test.
@@ -95,7 +108,13 @@ class Ground:
 
     def uploads(self) -> list[Path]:
         """Files of imports in the file store, whole or half."""
-        return [path for path in self.files.rglob("*") if path.is_file() and "imports" in path.parts]
+        return [path for path in self.kept() if "imports" in path.parts]
+
+    def kept(self) -> list[Path]:
+        """All files in the file store."""
+        if self.keys:
+            return [Path(key) for key in self.keys()]
+        return [path for path in self.files.rglob("*") if path.is_file()]
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from tests.faults.works import as_json, as_ndjson, as_parquet
 from tests.product import Workspace, answered
 
 
@@ -24,6 +27,55 @@ def test_two_rows_that_break_a_unique_rule_do_not_make_ten_thousand_guilty(works
         (9_999, 10_000, "identifier", "conflict"),
     ]
     assert (job["rows_failed"], job["rows_imported"]) == (2, 9_998 if on_error == "continue" else 0)
+
+
+FORMS = pytest.mark.parametrize(
+    "form", [bytes, as_json, as_ndjson, as_parquet], ids=["csv", "json", "ndjson", "parquet"]
+)
+ON_ERROR = pytest.mark.parametrize("on_error", ["abort", "continue"])
+
+
+def values(count: int, bad: dict[int, str]) -> bytes:
+    start = datetime(2000, 1, 1, tzinfo=UTC)
+    rows = (bad.get(n, f"i,close,{(start + timedelta(days=n)):%Y-%m-%d},{n}.50") for n in range(1, count + 1))
+    return ("instrument,type_id,timestamp,value\n" + "\n".join(rows) + "\n").encode()
+
+
+@FORMS
+@ON_ERROR
+def test_two_bad_values_of_ten_thousand_are_two_errors(
+    workspace: Workspace, form: Callable[[bytes], bytes], on_error: str
+) -> None:
+    workspace.equity()
+    workspace.create("instruments", identifier="i", name="I", type_id="equity")
+    bad = {17: "i,close,2000-01-04,1", 9_999: "i,close,2030-01-01,many"}
+    job = workspace.import_file("time_series_values", form(values(10_000, bad)), on_error)
+    assert [(e["row"], e["line"], e["field"], e["code"]) for e in job["errors"]] == [
+        (17, line(form, 17), "timestamp", "conflict"),
+        (9_999, line(form, 9_999), "value", "invalid_number"),
+    ]
+    assert (job["rows_failed"], job["rows_imported"]) == (2, 9_998 if on_error == "continue" else 0)
+    assert job["status"] == ("completed" if on_error == "continue" else "failed")
+
+
+@FORMS
+@ON_ERROR
+def test_ten_bad_instruments_of_a_thousand_are_ten_errors_in_every_format(
+    workspace: Workspace, form: Callable[[bytes], bytes], on_error: str
+) -> None:
+    workspace.equity()
+    bad = {n: f"i{n},,equity" if n % 200 else f"i{n},Name,bond" for n in range(100, 1_001, 100)}
+    job = workspace.import_file("instruments", form(instruments(1_000, bad)), on_error)
+    named = [("name", "required") if n % 200 else ("type_id", "unknown_reference") for n in bad]
+    assert [(e["row"], e["line"], e["field"], e["code"]) for e in job["errors"]] == [
+        (row, line(form, row), *each) for row, each in zip(bad, named, strict=True)
+    ]
+    assert (job["rows_failed"], job["rows_imported"]) == (10, 990 if on_error == "continue" else 0)
+
+
+def line(form: Callable[[bytes], bytes], row: int) -> int | None:
+    """Where a row stands in its file: text has lines, and CSV a header."""
+    return {bytes: row + 1, as_ndjson: row}.get(form)
 
 
 def test_ten_bad_rows_of_a_thousand_are_ten_errors_with_row_field_and_code(workspace: Workspace) -> None:
@@ -51,6 +103,26 @@ def test_every_one_of_a_hundred_thousand_bad_rows_can_be_downloaded(workspace: W
     assert lines[0] == "row,line,field,code,message"
     assert len(lines) == 1 + sum(entry["count"] for entry in job["error_summary"]) == 200_001
     assert {int(line.partition(",")[0]) for line in lines[1:]} == set(range(1, 100_001))
+
+
+@pytest.mark.parametrize("file_format", ["csv", "json", "ndjson", "parquet"])
+def test_a_backup_without_its_schema_is_told_in_one_message_before_row_1(
+    workspace: Workspace, new_workspace: Callable[[], Workspace], file_format: str
+) -> None:
+    workspace.equity()
+    workspace.create(
+        "instruments", identifier="i", name="I", type_id="equity", field_values={"sector": "x", "shares": "1"}
+    )
+    workspace.create("time-series-values", instrument_id="i", type_id="close", timestamp="2026-01-01", value="1")
+    other = new_workspace()
+    job = other.import_file("instruments", workspace.export("instruments", format=file_format), "continue")
+    assert (job["status"], job["rows_processed"], job["errors"]) == ("failed", 0, [])
+    assert job["error"] == "create these first, then import again: instrument type equity"
+    other.create("instrument-types", identifier="equity")
+    job = other.import_file("instruments", workspace.export("instruments", format=file_format), "continue")
+    assert "field sector of equity, field shares of equity" in job["error"]
+    job = other.import_file("time_series_values", workspace.export("time_series_values", format=file_format))
+    assert job["error"] == "create these first, then import again: series close"
 
 
 def test_the_same_file_twice_at_once_gets_a_warning(workspace: Workspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.backups.archives import contents
 from tests.product import Workspace, answered, problem, refused_fields, wait_for
 from tests.s3 import bucket
 from tests.serving import configured, serving, signed_in
@@ -126,6 +128,32 @@ def test_an_export_larger_than_the_limit_is_taken_back(place: Place, one: Worksp
         send(another, upload, number, part)
     assert imported(another, upload)["rows_imported"] == 5_000
     assert another.export("instruments") == exported
+
+
+def test_a_backup_larger_than_the_limit_is_taken_back(place: Place, one: Workspace) -> None:
+    chance = random.Random(1)
+    rows = b"".join(b"i%d,%s,equity\n" % (n, chance.randbytes(300).hex().encode()) for n in range(5_000))
+    upload = begun(one)
+    for number, part in enumerate(cut(HEADER + rows), 1):
+        send(one, upload, number, part)
+    imported(one, upload)
+    archive = one.export_workspace()
+    assert len(archive) > LIMIT
+    other = new_workspace(place)
+    upload = begun(other, size=len(archive), sha256=hashlib.sha256(archive).hexdigest())
+    for number, part in enumerate(cut(archive), 1):
+        send(other, upload, number, part)
+    fields = {"upload_id": upload, "resource_type": "workspace"}
+    answer = other.admin.post("/imports", files={name: (None, value) for name, value in fields.items()})
+    assert other.finished("imports", answered(answer, 202))["status"] == "completed"
+    assert contents(other.export_workspace()) == contents(archive)
+
+
+def new_workspace(place: Place) -> Workspace:
+    """Without a schema."""
+    slug, headers = f"w-{uuid4().hex}", {"Authorization": f"Bearer {place.token}"}
+    answered(httpx.post(f"{place.urls[0]}/v1/workspaces", json={"slug": slug}, headers=headers), 201)
+    return Workspace(place.urls[0], slug, place.token)
 
 
 def test_an_export_is_downloaded_whole_and_in_ranges(one: Workspace) -> None:

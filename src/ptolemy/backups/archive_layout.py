@@ -16,11 +16,12 @@ from typing import BinaryIO, NamedTuple
 
 from ptolemy.backups.findings import Finding
 from ptolemy.formats.archive import Entry, directory, entry_of, local_header, manifest_entry
-from ptolemy.formats.archive_reader import BROKEN
+from ptolemy.formats.archive_reader import BROKEN, opened_zip
 from ptolemy.formats.manifest import MANIFEST, Manifest, decode_manifest
 from ptolemy.formats.rows import UnreadableFile
 
 _TAIL_BYTES = 128 << 20
+_AT_ONCE = 1 << 20
 _ALL_ROWS = "all of it: every row can be read"
 _HEADER = re.compile(rb"PK\x03\x04.{26}" + re.escape(MANIFEST.encode()), re.DOTALL)
 
@@ -49,12 +50,12 @@ def layout(path: Path) -> Layout | None:
 def whole_files(path: Path) -> list[str]:
     """The files that are whole by the archive's own checksums, where there is no manifest to go by."""
     try:
-        with zipfile.ZipFile(path) as zipped:
+        with path.open("rb") as file, opened_zip(file) as zipped:
             members = [info for info in zipped.infolist() if info.filename != MANIFEST]
             return [info.filename for info in members if _is_whole(zipped, info)]
     except BROKEN:
         with path.open("rb") as file:
-            return [name for name, content in _walked(file) if content is not None and name != MANIFEST]
+            return [name for name, whole in _walked(file) if whole and name != MANIFEST]
 
 
 def _held_against(path: Path, file: BinaryIO, start: int, content: bytes, manifest: Manifest) -> Layout | None:
@@ -88,7 +89,7 @@ def _manifests(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     size = file.seek(0, 2)
     starts = []
     try:
-        starts.append(zipfile.ZipFile(file).getinfo(MANIFEST).header_offset)
+        starts.append(opened_zip(file).getinfo(MANIFEST).header_offset)
     except (KeyError, *BROKEN):
         pass
     tail_start = max(0, size - _TAIL_BYTES)
@@ -102,25 +103,33 @@ def _manifests(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield start, text[: end + 1].encode("latin-1")
 
 
-def _walked(file: BinaryIO) -> Iterator[tuple[str, bytes | None]]:
-    """File after file from the start, for as long as their headers can be read; None for content that is damaged."""
+def _walked(file: BinaryIO) -> Iterator[tuple[str, bool]]:
+    """File after file from the start, for as long as their headers can be read, and whether each is whole."""
     position = 0
     while len(head := _at(file, position, 30)) == 30 and head.startswith(b"PK\x03\x04"):
         length = int.from_bytes(head[26:28], "little")
         name, sizes = _at(file, position + 30, length), _at(file, position + 30 + length, 20)
         packed_bytes = int.from_bytes(sizes[12:20], "little")
         start = position + 30 + length + 20
-        packed = _at(file, start, packed_bytes)
-        yield name.decode("ascii", "replace"), _inflated(packed, int.from_bytes(head[14:18], "little"))
+        file.seek(start)
+        yield name.decode("ascii", "replace"), _inflates(file, packed_bytes, int.from_bytes(head[14:18], "little"))
         position = start + packed_bytes
 
 
-def _inflated(packed: bytes, crc32: int) -> bytes | None:
+def _inflates(file: BinaryIO, packed_bytes: int, crc32: int) -> bool:
+    """Whether what comes next in the file is that content; in bounded memory, whatever it unfolds to."""
+    inflate, found = zlib.decompressobj(-zlib.MAX_WBITS), 0
     try:
-        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed)
+        while packed_bytes > 0 and (packed := file.read(min(packed_bytes, _AT_ONCE))):
+            packed_bytes -= len(packed)
+            while packed or inflate.unconsumed_tail:
+                content = inflate.decompress(packed or inflate.unconsumed_tail, _AT_ONCE)
+                found, packed = zlib.crc32(content, found), b""
+                if not content:
+                    break
     except zlib.error:
-        return None
-    return content if zlib.crc32(content) == crc32 else None
+        return False
+    return inflate.eof and found == crc32
 
 
 def _is_whole(zipped: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:

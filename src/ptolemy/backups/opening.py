@@ -13,7 +13,7 @@ from ptolemy.backups.files import BackupFile, alone, in_archive, with_blocks
 from ptolemy.backups.findings import Finding
 from ptolemy.backups.listing import LISTING, check_listing
 from ptolemy.catalogue import EXPORTED, RESOURCES
-from ptolemy.formats.archive_reader import BROKEN, open_archive
+from ptolemy.formats.archive_reader import BROKEN, open_archive, opened_zip
 from ptolemy.formats.manifest import MANIFEST, Manifest, PackedFile, decode_manifest
 from ptolemy.formats.rows import UnreadableFile
 
@@ -61,17 +61,15 @@ def _archive(path: Path, share: float) -> Backup:
 def _packed_by_others(path: Path) -> bool:
     """Ours keep the manifest as it is; other programs compress it, and their archives can be read in one way only."""
     try:
-        with ZipFile(path) as zipped, zipped.open(MANIFEST) as said:
-            return bool(zipped.getinfo(MANIFEST).compress_type != ZIP_STORED and said.read())
+        with path.open("rb") as file, opened_zip(file) as zipped:
+            return zipped.getinfo(MANIFEST).compress_type != ZIP_STORED and zipped.open(MANIFEST).read(1) != b""
     except (KeyError, *BROKEN):
         return False
 
 
 def _opened(path: Path, share: float) -> Backup:
     with open_archive(path) as archive:
-        manifest = archive.manifest
-    with ZipFile(path) as zipped:
-        held = set(zipped.namelist())
+        manifest, held = archive.manifest, archive.names
 
     def open_one(file: PackedFile) -> BackupFile:
         return with_blocks(file, lambda: _member(path, file), _share(file, share))
@@ -80,7 +78,7 @@ def _opened(path: Path, share: float) -> Backup:
 
 
 def _member(path: Path, file: PackedFile) -> BinaryIO:
-    """One file of an archive that any program packed; its end is told as damage of the rows behind it."""
+    """One file of an archive that was opened before; its end is told as damage of the rows behind it."""
     return cast(BinaryIO, ZipFile(path).open(file.name))
 
 

@@ -1,9 +1,11 @@
-"""COPY out of the database, in blocks of whole lines."""
+"""COPY into the database, and out of it in blocks of whole lines."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import asyncpg
 
 from ptolemy.database.sql import Sql, numbered
 from ptolemy.database.transaction import Transaction
@@ -12,6 +14,35 @@ DELIMITER, NULL = "\x02", "\\N"
 """Lines hold no quotes and escape nothing, so no picked column may hold control characters: JSON text escapes them."""
 
 _BLOCK_BYTES = 2 << 20
+
+
+async def copy_in(
+    tx: Transaction, table: str, source: AsyncIterator[bytes | memoryview], columns: Sequence[str]
+) -> None:
+    """Binary rows into the table. Raises when the connection is lost: the driver alone would wait for ever.
+
+    (It waits until it may write on, which nobody tells it any more.)
+    """
+    lost = asyncio.get_running_loop().create_future()
+
+    def tell(_: object) -> None:
+        if not lost.done():
+            lost.set_result(None)
+
+    tx.driver.add_termination_listener(tell)
+    copying = asyncio.ensure_future(
+        tx.driver.copy_to_table(table, source=source, columns=list(columns), format="binary")
+    )
+    try:
+        await asyncio.wait((copying, lost), return_when=asyncio.FIRST_COMPLETED)
+        if not copying.done():
+            raise asyncpg.ConnectionDoesNotExistError("the connection was closed in the middle of a COPY")
+    finally:
+        tx.driver.remove_termination_listener(tell)
+        if not copying.done():
+            copying.cancel()
+            await asyncio.wait((copying,))
+    await copying
 
 
 async def copy_lines(

@@ -127,6 +127,14 @@ class Database:
         async with self._app.acquire() as driver:
             return await Session(driver).row(sql)
 
+    async def answers(self) -> bool:
+        """Whether it can be asked anything at all now."""
+        try:
+            await self.row(Sql("select 1"))
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        return True
+
     async def listener(self) -> Driver:
         """A connection of its own, to LISTEN on; the caller closes it."""
         return await asyncpg.connect(self.dsn, command_timeout=60)

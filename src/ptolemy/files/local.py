@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from ptolemy.files.store import Found, ServedAs, checked, missing, room_for
+from ptolemy.files.store import Found, ServedAs, StorageUnavailable, checked, log, missing, room_for
 
 _BLOCK = 1 << 20
 _NEW = ".new-"
@@ -67,6 +67,9 @@ class LocalFiles:
 
     async def tidy(self) -> None:
         await asyncio.to_thread(_remove_left, self._directory, time.time() - _LEFT_SECONDS)
+
+    async def check(self) -> None:
+        await asyncio.to_thread(_check, self._directory)
 
     async def identity(self) -> str:
         return await asyncio.to_thread(_identity, self._directory)
@@ -126,6 +129,13 @@ def _fsync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _check(directory: Path) -> None:
+    existing = next(each for each in (directory, *directory.parents) if each.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        log.warning("storage_unavailable", reason=f"{existing} can't be written to")
+        raise StorageUnavailable("storage_unavailable", "the file store can't be written to: run `ptolemy doctor`")
 
 
 def _files(directory: Path, folder: Path) -> list[Found]:

@@ -161,6 +161,11 @@ class S3Files:
     async def tidy(self) -> None:
         """Parts of files that were never completed are removed by a rule of the bucket."""
 
+    async def check(self) -> None:
+        # Nothing lies there: a bucket that is missing, closed or down tells so all the same.
+        async for _ in self.files("ready"):
+            break
+
     async def identity(self) -> str:
         return identity(self._url)
 

@@ -82,6 +82,9 @@ class FileStore(Protocol):
     async def tidy(self) -> None:
         """Removes what killed writers have left behind, where the store doesn't do so by itself."""
 
+    async def check(self) -> None:
+        """Raises where nothing could be kept now; writes nothing, and asks once."""
+
     async def identity(self) -> str:
         """The same in every process that keeps its files in the same place."""
 

@@ -18,6 +18,10 @@ from ptolemy.kernel.problems import TooLarge
 
 _MANIFEST_BYTES = 64 << 20
 _AT_ONCE = 1 << 20
+_DIRECTORY_BYTES = 1 << 20
+"""The records of some dozens of files take a few kilobytes; a million of them would fill the memory."""
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Of these alone the library unpacks no more at once than it is asked for."""
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 """What the library raises over bytes that are no archive, or were one."""
 
@@ -27,6 +31,11 @@ class Archive:
 
     def __init__(self, zipped: zipfile.ZipFile, manifest: Manifest) -> None:
         self._zipped, self.manifest = zipped, manifest
+
+    @property
+    def names(self) -> set[str]:
+        """The files that it holds, whatever the manifest says."""
+        return set(self._zipped.namelist())
 
     def check(self, limit_bytes: int) -> None:
         """Reads all of it, in bounded memory. `UnreadableFile` names the file that isn't what the manifest says."""
@@ -69,14 +78,44 @@ def open_archive(path: Path) -> Iterator[Archive]:
             raise UnreadableFile("unknown_format", "the file must be the ZIP that the export of a workspace makes")
         file.seek(0)
         try:
-            zipped = zipfile.ZipFile(file)
+            zipped = opened_zip(file)
             with zipped.open(MANIFEST) as said:
-                manifest = decode_manifest(said.read(_MANIFEST_BYTES))
+                manifest = decode_manifest(_up_to(said, _MANIFEST_BYTES))
         except KeyError:
             raise UnreadableFile("unknown_format", f"the ZIP has no {MANIFEST}: it is no workspace's backup") from None
         except BROKEN as error:
             raise UnreadableFile("damaged_archive", f"the ZIP is cut or damaged: {error}") from None
         yield Archive(zipped, manifest)
+
+
+def opened_zip(file: BinaryIO) -> zipfile.ZipFile:
+    """Any ZIP that can be read in bounded memory; raises one of `BROKEN` for what is none."""
+    zipped = zipfile.ZipFile(cast(BinaryIO, _Sparing(file)))
+    if strange := [info.filename for info in zipped.infolist() if info.compress_type not in _METHODS]:
+        raise zipfile.BadZipFile(f"{strange[0]} is compressed in another way than ZIP's own (deflate)")
+    return zipped
+
+
+def _up_to(source: IO[bytes], size: int) -> bytes:
+    content = bytearray()
+    while len(content) < size and (chunk := source.read(min(_AT_ONCE, size - len(content)))):
+        content += chunk
+    return bytes(content)
+
+
+class _Sparing:
+    """A file of which nobody gets much at once, whatever a ZIP says about the size of its directory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read_within, self.seek, self.tell, self.seekable = file.read, file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if size > _DIRECTORY_BYTES:
+            raise zipfile.BadZipFile("its directory is larger than that of any backup")
+        return self.read_within(size)
+
+    def close(self) -> None:
+        """Whoever has opened the file closes it."""
 
 
 class _Bounded(io.RawIOBase):
@@ -92,7 +131,7 @@ class _Bounded(io.RawIOBase):
     def readinto(self, buffer: object) -> int:
         target = memoryview(cast(bytearray, buffer))
         try:
-            content = self._source.read(min(len(target), self._left + 1))
+            content = self._source.read(min(len(target), self._left + 1, _AT_ONCE))
         except BROKEN as error:
             raise UnreadableFile("damaged_archive", f"{self._file.name} is damaged: {error}") from None
         self._left -= len(content)

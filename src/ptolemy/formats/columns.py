@@ -111,7 +111,9 @@ def _block(columns: Sequence[str], wanted: Sequence[str], content: bytes, row: i
 
 
 def _parsed(columns: Sequence[str], wanted: Sequence[str], content: bytes) -> pa.Table | None:
-    """The block's cells, or None where rows have to tell what is wrong with it."""
+    """The block's cells, or None where rows have to tell what they are."""
+    if content.startswith(BOM):
+        return None  # a character of the first cell, which the library would take for the beginning of a file
     try:
         return pa_csv.read_csv(
             io.BytesIO(content),

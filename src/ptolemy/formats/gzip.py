@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from ptolemy.formats.rows import UnreadableFile
@@ -22,6 +23,13 @@ def deflate(out: BinaryIO) -> BinaryIO:
 def inflate(source: BinaryIO, *, limit_bytes: int) -> BinaryIO:
     """The content of a gzip file; `TooLarge` as soon as it exceeds `limit_bytes`. Closes `source` with itself."""
     return io.BufferedReader(_Inflated(source, limit_bytes), buffer_size=256 << 10)
+
+
+def prove(path: Path, *, limit_bytes: int) -> None:
+    """Reads all of it and keeps nothing: what is cut, damaged or too large is told before any of it is used."""
+    with path.open("rb") as file, inflate(file, limit_bytes=limit_bytes) as content:
+        while content.read(1 << 20):
+            pass
 
 
 class _Inflated(io.RawIOBase):
@@ -46,7 +54,8 @@ class _Inflated(io.RawIOBase):
         self._read += len(content)
         if self._read > self._limit:
             raise TooLarge(
-                "inflated_too_large", f"the file is larger than {self._limit:,} bytes when unpacked: split it"
+                "inflated_too_large",
+                f"the file is larger than {self._limit:,} bytes when unpacked: split it, or send it without gzip",
             )
         target[: len(content)] = content
         return len(content)

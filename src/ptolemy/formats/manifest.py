@@ -13,6 +13,8 @@ FORMAT = "ptolemy-workspace"
 FORMAT_VERSION = 1
 
 Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+BlockSize = Annotated[int, msgspec.Meta(ge=0, le=64 << 20)]
+"""A block is a megabyte and the rest of its last row: it is unpacked in one piece."""
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Checksum = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,100}\.json$")]
@@ -22,8 +24,8 @@ class Block(msgspec.Struct, frozen=True):
     """A run of whole lines that can be inflated and checked by itself."""
 
     rows: Size
-    bytes: Size
-    packed_bytes: Size
+    bytes: BlockSize
+    packed_bytes: BlockSize
     sha256: Digest
 
 

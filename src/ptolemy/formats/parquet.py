@@ -43,6 +43,7 @@ class ParquetReader:
         self._limit, self._seen = limit_bytes, 0
         with _damage():
             plain = pq.ParquetFile(source, buffer_size=1 << 20, pre_buffer=False)
+            _refuse_too_large(plain.metadata, limit_bytes)
             # Texts that lie in the file once each would explode as they are read: first look how long they are.
             repeated = _texts(plain)
             plain.close(force=False)
@@ -78,9 +79,10 @@ class ParquetReader:
     def _parts(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The batch in pieces that fit into memory as text."""
         lengths = sum((_lengths(column) for column in batch.columns), np.zeros(len(batch), np.int64))
-        self._seen += int(lengths.sum())
+        # A cell costs a byte at least, as in CSV.
+        self._seen += int(lengths.sum()) + batch.num_rows * batch.num_columns
         if self._seen > self._limit:
-            raise TooLarge("inflated_too_large", f"the file is larger than {self._limit:,} bytes unpacked: split it")
+            raise _too_large(self._limit)
         if lengths.max(initial=0) > MAX_ROW_BYTES:
             raise UnreadableFile("row_too_long", f"a row is longer than {MAX_ROW_BYTES:,} bytes")
         ends = np.flatnonzero(np.diff(lengths.cumsum() // _BLOCK_BYTES)) + 1
@@ -131,6 +133,18 @@ def _damage() -> Iterator[None]:
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else "it can't be read"
         raise UnreadableFile("damaged_parquet", f"the Parquet file is cut or damaged: {reason}") from None
+
+
+def _refuse_too_large(metadata: pq.FileMetaData, limit_bytes: int) -> None:
+    """By what the file says of itself, before anything of it is unpacked; one that lies is stopped as it is read."""
+    # The sizes by column would tell more: to ask for them ends the process on a damaged file.
+    pages = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    if max(pages, metadata.num_rows * metadata.num_columns) > limit_bytes:
+        raise _too_large(limit_bytes)
+
+
+def _too_large(limit_bytes: int) -> TooLarge:
+    return TooLarge("inflated_too_large", f"the file is larger than {limit_bytes:,} bytes when unpacked: split it")
 
 
 def _texts(file: pq.ParquetFile) -> list[str]:

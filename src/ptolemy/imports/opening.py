@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 from ptolemy.database.pool import Database
 from ptolemy.engine.interchange import Interchange, custom_fields
 from ptolemy.engine.resource import ID, Resource
+from ptolemy.formats import gzip
 from ptolemy.formats.csv import CsvReader
 from ptolemy.formats.detection import Detected, Format, open_plain
 from ptolemy.formats.json_array import read_json
@@ -71,12 +72,15 @@ async def _check(opening: Opening) -> None:
     resource = opening.resource
 
     def read() -> tuple[Sequence[str] | None, preflight.Spoken]:
+        if opening.detected.gzipped:
+            gzip.prove(opening.path, limit_bytes=opening.limit_bytes)
         with closing(open_plain(opening.path, opening.detected, limit_bytes=opening.limit_bytes)) as source:
             if isinstance(resource, TimeSeriesValues):
                 return spoken_values(source, opening.detected.format, limit_bytes=opening.limit_bytes)
             columns, rows = _rows(source, opening.detected.format, opening.limit_bytes)
             backup = columns is None or ID.name in columns
-            return columns, preflight.spoken_of(type(resource), rows if backup else ())
+            guarded = form_of(opening.detected.format) == "guarded"
+            return columns, preflight.spoken_of(type(resource), rows if backup else (), guarded=guarded)
 
     columns, spoken = await asyncio.to_thread(read)
     async with opening.database.snapshot(opening.caller) as tx:

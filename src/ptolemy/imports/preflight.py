@@ -16,14 +16,18 @@ from ptolemy.engine.fields import Reference
 from ptolemy.engine.fields.type_values import definitions
 from ptolemy.engine.interchange import Interchange
 from ptolemy.engine.resource import Resource
+from ptolemy.formats.csv import unguard
 from ptolemy.formats.rows import FileRow, UnreadableFile
 
 Spoken = dict[Reference, dict[str, set[str]]]
 """By reference to the schema: the identifiers that the file has, each with the keys of its custom fields."""
 
 
-def spoken_of(resource: type[Resource], rows: Iterable[FileRow]) -> Spoken:
-    """What the rows of a backup name of the schema; rows without an `id` are new, and told one by one."""
+def spoken_of(resource: type[Resource], rows: Iterable[FileRow], *, guarded: bool) -> Spoken:
+    """What the rows of a backup name of the schema; rows without an `id` are new, and told one by one.
+
+    `guarded` texts are as a spreadsheet runs none of them.
+    """
     interchange = Interchange(resource)
     names = [name for name in interchange.names if name.reference.target.is_schema]
     found: Spoken = {name.reference: defaultdict(set) for name in names}
@@ -32,6 +36,8 @@ def spoken_of(resource: type[Resource], rows: Iterable[FileRow]) -> Spoken:
             continue
         for name in names:
             identifier = row.values.get(name.column)
+            if guarded:
+                identifier = unguard(identifier)
             if isinstance(identifier, str):
                 keys = found[name.reference][identifier]
                 if interchange.custom and interchange.custom.type is name.reference:

@@ -51,7 +51,7 @@ class RowsRefused(Exception):
 
 
 class ImportHandler:
-    """Runs imports. `unpacked_limit_bytes` bounds what a gzip file may unfold to."""
+    """Runs imports. `unpacked_limit_bytes` is what any compressed file may unfold to."""
 
     def __init__(self, database: Database, files: FileStore, *, unpacked_limit_bytes: int) -> None:
         self._database, self._files, self._limit = database, files, unpacked_limit_bytes

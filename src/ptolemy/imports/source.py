@@ -19,7 +19,8 @@ from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.identifiers import as_uuid
 
 _HONEST_RATIO = 100
-"""Our own rows compress to a twentieth: a large file may unfold to more than the limit without being a bomb."""
+"""Rows that differ in their instants alone compress to a seventy-sixth, our own to a twentieth: what unfolds to more
+than a hundred times its size, and to more than the limit, is a bomb (ten gigabytes out of ten megabytes is one)."""
 
 
 def folder(workspace_id: UUID) -> str:

@@ -16,6 +16,7 @@ from ptolemy.jobs.queue import CHANNEL
 DISCONNECTED = (
     ConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what the driver says of a connection that was lost as it was handed out
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.IdleInTransactionSessionTimeoutError,  # this process was frozen

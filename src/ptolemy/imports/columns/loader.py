@@ -16,6 +16,7 @@ from uuid import UUID
 import asyncpg
 import numpy as np
 
+from ptolemy.database.copying import copy_in
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
 from ptolemy.formats.detection import Format
@@ -183,7 +184,7 @@ class _Refused:
 
 async def copy_rows(tx: Transaction, rows: Rows, table: str) -> None:
     names = [name for name in rows.dtype.names or () if not name.endswith("_size") and name != "columns"]
-    await tx.driver.copy_to_table(table, source=_stream(rows), columns=names, format="binary")
+    await copy_in(tx, table, _stream(rows), names)
 
 
 async def _copy_staged(tx: Transaction, rows: Rows, table: str) -> None:

@@ -11,12 +11,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ptolemy.formats.columns import ColumnsBlock, read_csv_columns
+from ptolemy.formats.columns import ColumnsBlock
 from ptolemy.formats.detection import Format
 from ptolemy.formats.json_array import JsonBlock, read_blocks
 from ptolemy.formats.ndjson import LinesBlock, read_line_blocks
 from ptolemy.formats.parquet import ParquetReader
 from ptolemy.formats.rows import UNLIMITED
+from ptolemy.imports.columns.blocks import read_guarded
 from ptolemy.imports.columns.from_json import block_of_elements, block_of_lines
 from ptolemy.imports.preflight import Spoken
 from ptolemy.kernel.json import decode_exact
@@ -44,7 +45,7 @@ def spoken_values(
 
 def _telling(source: BinaryIO, file_format: Format, limit_bytes: int) -> tuple[Sequence[str], Iterator[ColumnsBlock]]:
     if file_format == "csv":
-        return read_csv_columns(source, only=_tells)
+        return read_guarded(source, only=_tells)
     reader = ParquetReader(source, limit_bytes=limit_bytes)
     return reader.columns, reader.blocks(only=_tells)
 
