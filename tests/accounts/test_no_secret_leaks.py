@@ -39,7 +39,7 @@ def served(box: Postbox) -> Iterator[Served]:
         "PTOLEMY_PUBLIC_URL": PUBLIC,
         "PTOLEMY_LOG_LEVEL": "debug",
     }
-    with new_data_dir() as data_dir, serving_process(data_dir, **variables) as running:
+    with new_data_dir() as data_dir, serving_process(data_dir, 0, **variables) as running:
         yield running
 
 
