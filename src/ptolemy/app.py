@@ -10,8 +10,8 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -22,12 +22,14 @@ from ptolemy.api.answers import ProblemModel, http_problem, problem
 from ptolemy.api.backup_operations import backup_operations
 from ptolemy.api.calendar_operations import calendar_operations
 from ptolemy.api.dispatch import Dispatcher
+from ptolemy.api.docs_page import docs_routes
 from ptolemy.api.event_operations import event_operations
 from ptolemy.api.export_operations import export_operations
 from ptolemy.api.headers import ANSWERED
 from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
 from ptolemy.api.item_operations import item_operations
+from ptolemy.api.metrics_operations import metrics_operations
 from ptolemy.api.operations import Operation, OperationRoute
 from ptolemy.api.rehearsal_operations import rehearsal_operations
 from ptolemy.api.requests import Requests, fault_problem
@@ -50,6 +52,9 @@ from ptolemy.worker import run_worker
 UNPACKED_LIMIT_BYTES = 10_000_000_000
 """What a gzip file may unfold to: far above any honest file of the largest upload."""
 
+_UNTOLD: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI's own telemetry would tell whole addresses, signed ones too: we tell what we want told (`kernel.tracing`)."""
+
 log = structlog.get_logger("ptolemy.app")
 
 Opener = Callable[[], AbstractAsyncContextManager[Services]]
@@ -67,6 +72,8 @@ class Configuration:
     jobs_at_once: int = 2
     indexed_from_records: int = MANY_RECORDS
     backups: Surroundings = field(default_factory=Surroundings)
+    metrics_token: str | None = None
+    events_days: int | None = None
 
 
 @asynccontextmanager
@@ -83,6 +90,7 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         public_url=configuration.public_url,
         max_upload_bytes=configuration.max_upload_bytes,
         backups=configuration.backups,
+        metrics_token=configuration.metrics_token,
     )
     try:
         async with AsyncExitStack() as worker:
@@ -109,6 +117,7 @@ async def _work(configuration: Configuration, stop: asyncio.Event) -> None:
                     unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
                     indexed_from_records=configuration.indexed_from_records,
                     backups=configuration.backups,
+                    events_days=configuration.events_days,
                 )
             except Exception:  # the outermost loop of the worker
                 log.exception("worker_failed")
@@ -122,6 +131,7 @@ def operations() -> list[Operation]:
     of_resources = [operation for resource in RESOURCES for operation in resource_operations(resource)]
     return [
         *health_operations(),
+        *metrics_operations(),
         *account_operations(),
         *of_resources,
         *calendar_operations(),
@@ -148,18 +158,16 @@ def create_app(open_services: Opener) -> Requests:
             yield
             opened.clear()
 
-    app = FastAPI(title="Ptolemy", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Ptolemy", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=_UNTOLD)
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, http_problem)
     app.add_exception_handler(Exception, fault_problem)
     routes = [OperationRoute(operation, lambda: opened[0]) for operation in operations()]
     app.openapi = lambda: _openapi(app, routes, opened[0].public_path if opened else "")  # type: ignore[method-assign] # FastAPI's documented way
-    # A relative address holds below any path that a proxy serves the product at.
-    page = get_swagger_ui_html(openapi_url="openapi.json", title="Ptolemy")
     # The document, beside the operations that it describes too, and its page.
-    about = [Route("/v1/openapi.json", lambda _: JSONResponse(app.openapi())), Route("/docs", lambda _: page)]
+    about = [Route("/v1/openapi.json", lambda _: JSONResponse(app.openapi())), *docs_routes()]
     app.mount("/", Dispatcher([*routes, *about]))
-    return Requests(app)
+    return Requests(app, lambda: bool(opened) and opened[0].is_served_over_tls)
 
 
 def _openapi(app: FastAPI, routes: list[OperationRoute], public_path: str) -> dict[str, Any]:

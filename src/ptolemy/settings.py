@@ -16,7 +16,7 @@ PREFIX = "PTOLEMY_"
 CLIENT_VARIABLES = frozenset({"PTOLEMY_URL", "PTOLEMY_TOKEN", "PTOLEMY_WORKSPACE"})
 """What the client's commands read; no settings of the server."""
 
-_SECRET = frozenset({"database_url", "secret_key"})
+_SECRET = frozenset({"database_url", "secret_key", "metrics_token"})
 _MIN_SECRET_LENGTH = 32
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -120,6 +120,26 @@ class Settings(BaseSettings):
         10_000,
         ge=0,
         description="A custom field that is filtered by gets an index once its type has more records than this.",
+    )
+
+    events_days: int | None = Field(
+        None,
+        ge=1,
+        description="For how many days events and the records of ended jobs are kept, at most, whatever the plan says;"
+        " as long as the plan says by default.",
+    )
+    metrics_token: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
+        None,
+        description="What Prometheus sends as its bearer token to `GET /metrics`; without it only the same host may"
+        " read them, and nobody where a public URL is set.",
+    )
+    worker_metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="The port on 127.0.0.1 at which `ptolemy worker` shows its own metrics."
+    )
+    traces_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        None,
+        description="An OpenTelemetry collector that traces are sent to (OTLP over HTTP), like"
+        " `http://127.0.0.1:4318`; needs `pip install 'ptolemy-data[otel]'`.",
     )
 
     @property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from ptolemy.accounts import removal
 from ptolemy.accounts.access import NOWHERE
 from ptolemy.accounts.removal import RemovalHandler, remove_late_arrivals
 from ptolemy.accounts.workspaces import workspace_ids
-from ptolemy.api.kept_answers import forget_old
+from ptolemy.api import kept_answers
 from ptolemy.backups import due, own_files
 from ptolemy.backups import rehearsal_requests as rehearsals
 from ptolemy.backups.due import DueHandler
@@ -25,9 +26,11 @@ from ptolemy.backups.runs import KIND as BACKUP
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
+from ptolemy.database.retention import Kept, forget
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine import custom_field_indexes
 from ptolemy.engine.custom_field_indexes import MANY_RECORDS, CustomFieldIndexHandler
+from ptolemy.events import retention as events
 from ptolemy.exports import retention as exports
 from ptolemy.exports.requests import KIND as EXPORT
 from ptolemy.exports.run import ExportHandler
@@ -39,14 +42,28 @@ from ptolemy.imports import source as imports
 from ptolemy.imports.requests import KIND as IMPORT
 from ptolemy.imports.run import ImportHandler
 from ptolemy.jobs.job import Handler, Interrupted, Job
+from ptolemy.jobs.records import ended_jobs
 from ptolemy.jobs.runner import Runner
 from ptolemy.jobs.schedule import Schedule
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.kernel.problems import NotFound
 from ptolemy.plans import items
+from ptolemy.plans.events_kept import events_days
 
 UPKEEP = "upkeep"
 UPKEEP_SECONDS = 3600
+
+ALWAYS_FORGOTTEN: Sequence[tuple[Kept, timedelta]] = ((kept_answers.KEPT, timedelta(hours=24)),)
+"""What is kept for a fixed time in every workspace: a room joins with one line."""
+
+FORGOTTEN_WITH_EVENTS: Sequence[Kept] = (
+    events.KEPT,
+    ended_jobs("exports", condition="(sha256 is null or file_removed_at is not null)"),
+    ended_jobs("imports", parts=("import_errors", "import_id")),
+    ended_jobs("rehearsals"),
+    ended_jobs("backup_restores"),
+)
+"""What is kept for as long as the workspace's plan keeps events. Backups have a retention of their own."""
 
 log = structlog.get_logger("ptolemy.worker")
 
@@ -60,13 +77,14 @@ async def run_worker(
     unpacked_limit_bytes: int,
     indexed_from_records: int = MANY_RECORDS,
     backups: Surroundings | None = None,
+    events_days: int | None = None,
 ) -> None:
     """Works until `stop` is set; then batches end, and what is unfinished is given back for another worker."""
     await sweep_scratch()
     backups = backups or Surroundings()
     runner = Runner(
         database,
-        handlers(database, files, unpacked_limit_bytes, indexed_from_records, backups),
+        handlers(database, files, unpacked_limit_bytes, indexed_from_records, backups, events_days),
         concurrency=concurrency,
         schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP), Schedule("backups", backups.look_seconds, due.KIND)],
     )
@@ -88,6 +106,7 @@ def handlers(
     unpacked_limit_bytes: int,
     indexed_from_records: int = MANY_RECORDS,
     backups: Surroundings | None = None,
+    events_days: int | None = None,
 ) -> Mapping[str, Handler]:
     """Who does which kind of job."""
     backups = backups or Surroundings()
@@ -100,25 +119,31 @@ def handlers(
         rehearsals.KIND: RehearsalHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
         RESTORE: RestoreHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
         removal.KIND: RemovalHandler(database, files),
-        UPKEEP: UpkeepHandler(database, files),
+        UPKEEP: UpkeepHandler(database, files, events_days),
     }
 
 
 class UpkeepHandler:
     """What every workspace needs from time to time, in short transactions."""
 
-    def __init__(self, database: Database, files: FileStore) -> None:
-        self._database, self._files = database, files
+    def __init__(
+        self,
+        database: Database,
+        files: FileStore,
+        events_days: int | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database, self._files, self._events_days, self._now = database, files, events_days, now
 
     async def run(self, job: Job) -> None:
         async with self._database.session() as session:
             workspaces = await workspace_ids(session)
         # The answers of requests that name no workspace lie nowhere.
-        await self._forget_answers(NOWHERE)
+        await self._forget(Caller(NOWHERE, SYSTEM), ALWAYS_FORGOTTEN, job)
         for workspace in workspaces:
             _check_in(job)
             try:
-                await self._look_after(workspace)
+                await self._look_after(workspace, job)
             except NotFound:
                 continue  # removed a moment ago
             except StorageUnavailable:
@@ -132,20 +157,21 @@ class UpkeepHandler:
         async with self._database.session() as session:
             await job.finish(session)
 
-    async def _look_after(self, workspace: UUID) -> None:
+    async def _look_after(self, workspace: UUID, job: Job) -> None:
         caller = Caller(workspace, SYSTEM)
         async with self._database.transaction(caller) as tx:
             await items.fold(tx)
             await custom_field_indexes.reconsider(tx)
-        await self._forget_answers(workspace)
+            days = await events_days(tx, self._events_days)
+        await self._forget(caller, ALWAYS_FORGOTTEN, job)
         await tidy_files(self._database, self._files, caller)
+        if days is not None:
+            # After the files: the record of a job stays while its file is there.
+            await self._forget(caller, [(kept, timedelta(days=days)) for kept in FORGOTTEN_WITH_EVENTS], job)
 
-    async def _forget_answers(self, workspace: UUID) -> None:
-        """A few at a time, so that nobody's request waits for long."""
-        more = True
-        while more:
-            async with self._database.transaction(Caller(workspace, SYSTEM)) as tx:
-                more = await forget_old(tx)
+    async def _forget(self, caller: Caller, kept_for: Sequence[tuple[Kept, timedelta]], job: Job) -> None:
+        for kept, period in kept_for:
+            await forget(self._database, caller, kept, self._now() - period, lambda: _check_in(job))
 
     async def gave_up(self, job: Job, reason: str) -> None:
         """Nothing to mark: it comes round again."""

@@ -24,6 +24,7 @@ from ptolemy.cli.signals import on_stop
 from ptolemy.database.embedded import serving_alone
 from ptolemy.database.migrations import migrate
 from ptolemy.database.pool import Database
+from ptolemy.kernel.tracing import traces_to
 from ptolemy.settings import Settings, SettingsProblem, secret_key
 
 GRACE_SECONDS = 30
@@ -33,6 +34,7 @@ def serve_until_stopped(settings: Settings, *, chosen_data_dir: Path | None) -> 
     """Answers when a signal has ended it and everything is closed."""
     configure_logs(settings.log_level)
     with ExitStack() as held:
+        held.enter_context(traces_to(settings.traces_url))
         if not settings.database_url:
             held.enter_context(serving_alone(settings.data_dir))
         # Before the database is started: a port that is taken should cost no time.
@@ -106,6 +108,8 @@ def _configuration(settings: Settings, dsn: str) -> Configuration:
         jobs_at_once=settings.jobs_at_once,
         indexed_from_records=settings.indexed_from_records,
         backups=Surroundings(settings.allowed_backup_directories),
+        metrics_token=settings.metrics_token.get_secret_value() if settings.metrics_token else None,
+        events_days=settings.events_days,
     )
 
 
