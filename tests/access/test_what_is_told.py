@@ -120,7 +120,7 @@ def test_no_secret_is_in_the_log(day: Day) -> None:
 
 def test_no_secret_is_in_the_database_nor_in_what_is_told_of_it(day: Day) -> None:
     dsn = json.loads(ptolemy("doctor", "--json", data_dir=day.served.data_dir).stdout)["database"]["dsn"]
-    pg_dump = binaries_for(account_for(day.served.data_dir)).program("pg_dump")
+    pg_dump = binaries_for(account_for(day.served.data_dir / "new")).program("pg_dump")
     dump = subprocess.run([pg_dump, dsn], capture_output=True, text=True, check=True).stdout
     assert "bhp.ax" in dump
     assert not [what for what, secret in day.secrets.items() if any(form in dump for form in _forms(secret)[:2])]
