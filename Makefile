@@ -38,7 +38,7 @@ check: setup ## Format, lint, types, import rules
 
 audit: setup ## Ask for known weaknesses of the pinned versions (needs the network)
 	$(BIN)/pip install --quiet --disable-pip-version-check pip-audit
-	$(BIN)/pip-audit --requirement requirements.txt --no-deps --disable-pip --progress-spinner off
+	$(BIN)/pip-audit --requirement requirements.txt --no-deps --disable-pip --strict --progress-spinner off
 
 format: setup ## Rewrite the code in its format
 	$(BIN)/ruff format .

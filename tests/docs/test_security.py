@@ -22,7 +22,7 @@ def test_every_chapter_of_the_standard_is_spoken_of() -> None:
 
 
 def test_what_is_met_by_a_row_says_how() -> None:
-    rows = [line.split(" | ") for line in PAGE.splitlines() if re.match(r"\| [\d.–, ]+ \| (met|partly|not met)", line)]
+    rows = [line.split(" | ") for line in PAGE.splitlines() if re.match(r"\| [^|]+ \| (met|partly|not met)", line)]
     assert len(rows) > 80
     assert not [row[0] for row in rows if not row[2].strip() and "tests/" not in row[3]]
 
