@@ -182,6 +182,26 @@ def test_a_job_that_is_under_way_keeps_its_record(workspace: Workspace, keeper: 
     assert len(keeper.sql("select 1 from exports where workspace_id = $1", keeper.workspace_id)) == 1
 
 
+def test_upkeep_forgets_what_the_plan_no_longer_keeps(workspace: Workspace, keeper: Keeper) -> None:
+    workspace.equity()
+    keeper.sql("update workspaces set plan = 'starter' where id = $1", keeper.workspace_id)
+    aged = "update events set created_at = created_at - $2::int * interval '1 day' where workspace_id = $1 and {}"
+    keeper.sql(aged.format("resource_type = 'series'"), keeper.workspace_id, 80)
+    keeper.sql(aged.format("resource_type <> 'series'"), keeper.workspace_id, 100)
+    keeper.sql("update jobs set run_at = now() where kind = 'upkeep'")
+    before = "select 1 from events where workspace_id = $1 and created_at < now() - interval '90 days'"
+    # What stands before the events of the series goes; what stands behind them waits for its turn.
+    first = "select 1 from events where workspace_id = $1 and resource_type = 'instrument_type'"
+    wait_for(lambda: not keeper.sql(first, keeper.workspace_id) or None)
+    assert keeper.sql(before, keeper.workspace_id)
+    assert (
+        len(
+            keeper.sql("select 1 from events where resource_type = 'series' and workspace_id = $1", keeper.workspace_id)
+        )
+        == 2
+    )
+
+
 @pytest.mark.parametrize(
     ("plan", "at_most", "days"),
     [
