@@ -13,7 +13,8 @@ async def forgotten_up_to(tx: Transaction) -> Row | None:
     """The place of the last event that was forgotten: `epoch`, `xid` and `event_id`; None where none ever was."""
     return await tx.row(
         Sql.of(
-            "select epoch, xid::text::bigint as xid, event_id from forgotten_events where workspace_id = ?",
+            "select epoch, xid::text::bigint as xid, event_id from forgotten_events where workspace_id = ?"
+            " order by epoch desc limit 1",
             tx.workspace_id,
         )
     )
@@ -38,7 +39,7 @@ async def _forget(tx: Transaction, before: datetime) -> int:
     await tx.run(
         Sql.of(
             "insert into forgotten_events as old (workspace_id, epoch, xid, event_id) values (?, ?, ?, ?)"
-            " on conflict (workspace_id) do update set epoch = excluded.epoch, xid = excluded.xid,"
+            " on conflict (workspace_id, epoch) do update set xid = excluded.xid,"
             " event_id = excluded.event_id, forgotten_at = excluded.forgotten_at, recorded_at = excluded.recorded_at",
             tx.workspace_id,
             *place,
