@@ -10,8 +10,8 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -24,12 +24,14 @@ from ptolemy.api.answers import ProblemModel, http_problem, problem
 from ptolemy.api.backup_operations import backup_operations
 from ptolemy.api.calendar_operations import calendar_operations
 from ptolemy.api.dispatch import Dispatcher
+from ptolemy.api.docs_page import docs_routes
 from ptolemy.api.event_operations import event_operations
 from ptolemy.api.export_operations import export_operations
 from ptolemy.api.headers import ANSWERED
 from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
 from ptolemy.api.item_operations import item_operations
+from ptolemy.api.metrics_operations import metrics_operations
 from ptolemy.api.operations import Operation, OperationRoute
 from ptolemy.api.plan_operations import plan_operations
 from ptolemy.api.rehearsal_operations import rehearsal_operations
@@ -58,10 +60,13 @@ from ptolemy.webhooks.addresses import Guard, Network
 from ptolemy.webhooks.bell import ringing
 from ptolemy.webhooks.opening import SEALED_FOR, delivering
 from ptolemy.webhooks.retries import Pace
-from ptolemy.worker import run_worker
+from ptolemy.worker import Working, run_worker
 
 UNPACKED_LIMIT_BYTES = 1_000_000_000
 """What a compressed file may unfold to whatever its own size; a large one may to a hundred times that."""
+
+_UNTOLD: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI's own telemetry would tell whole addresses, signed ones too: we tell what we want told (`kernel.tracing`)."""
 
 log = structlog.get_logger("ptolemy.app")
 
@@ -86,6 +91,8 @@ class Configuration:
     mail_server: MailServer | None = None
     plans: Mapping[str, Plan] = field(default_factory=lambda: DEFAULTS)
     burst_per_second: int | None = None
+    metrics_token: str | None = None
+    events_days: int | None = None
 
     @property
     def letters(self) -> Letters | None:
@@ -115,6 +122,7 @@ async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
         invitation_signer=invitation_signer(configuration.secret_key),
         signup_is_open=configuration.signup_is_open,
         sends_mail=configuration.mail_server is not None,
+        metrics_token=configuration.metrics_token,
     )
     try:
         await configure(database, configuration.plans)
@@ -151,17 +159,15 @@ async def _work_until(configuration: Configuration, database: Database, files: F
         allowed=configuration.webhook_allow,
         pace=configuration.pace,
     ) as ready:
-        await run_worker(
-            database,
-            files,
-            stop,
+        working = Working(
             concurrency=configuration.jobs_at_once,
             unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
-            delivering=ready,
             indexed_from_records=configuration.indexed_from_records,
             backups=configuration.backups,
             letters=configuration.letters,
+            events_days=configuration.events_days,
         )
+        await run_worker(database, files, stop, working, ready)
 
 
 def operations() -> list[Operation]:
@@ -169,6 +175,7 @@ def operations() -> list[Operation]:
     of_resources = [operation for resource in RESOURCES for operation in resource_operations(resource)]
     return [
         *health_operations(),
+        *metrics_operations(),
         *account_operations(),
         *plan_operations(),
         *of_resources,
@@ -197,18 +204,16 @@ def create_app(open_services: Opener) -> Requests:
             yield
             opened.clear()
 
-    app = FastAPI(title="Ptolemy", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Ptolemy", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=_UNTOLD)
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, http_problem)
     app.add_exception_handler(Exception, fault_problem)
     routes = [OperationRoute(operation, lambda: opened[0]) for operation in operations()]
     app.openapi = lambda: _openapi(app, routes, opened[0].public_path if opened else "")  # type: ignore[method-assign] # FastAPI's documented way
-    # A relative address holds below any path that a proxy serves the product at.
-    page = get_swagger_ui_html(openapi_url="openapi.json", title="Ptolemy")
     # The document, beside the operations that it describes too, and its page.
-    about = [Route("/v1/openapi.json", lambda _: JSONResponse(app.openapi())), Route("/docs", lambda _: page)]
+    about = [Route("/v1/openapi.json", lambda _: JSONResponse(app.openapi())), *docs_routes()]
     app.mount("/", Dispatcher([*routes, *about]))
-    return Requests(app)
+    return Requests(app, lambda: bool(opened) and opened[0].is_served_over_tls)
 
 
 def _openapi(app: FastAPI, routes: list[OperationRoute], public_path: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ PREFIX = "PTOLEMY_"
 CLIENT_VARIABLES = frozenset({"PTOLEMY_URL", "PTOLEMY_TOKEN", "PTOLEMY_WORKSPACE"})
 """What the client's commands read; no settings of the server."""
 
-_SECRET = frozenset({"database_url", "secret_key", "smtp_password"})
+_SECRET = frozenset({"database_url", "secret_key", "smtp_password", "metrics_token"})
 _MIN_SECRET_LENGTH = 32
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -165,6 +165,32 @@ class Settings(BaseSettings):
         None, description="The address that e-mails come from, like `Ptolemy <ptolemy@example.com>`."
     )
 
+    plans_file: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        None, description="A TOML file with what the plans allow; without it `enterprise` is without limits."
+    )
+    burst_per_second: int | None = Field(
+        None, ge=1, description="How many requests a second one token may make; without it as many as it likes."
+    )
+    events_days: int | None = Field(
+        None,
+        ge=1,
+        description="For how many days events and the records of ended jobs are kept, at most, whatever the plan says;"
+        " as long as the plan says by default.",
+    )
+    metrics_token: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
+        None,
+        description="What Prometheus sends as its bearer token to `GET /metrics`; without it only the same host may"
+        " read them, and nobody where a public URL is set.",
+    )
+    worker_metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="The port on 127.0.0.1 at which `ptolemy worker` shows its own metrics."
+    )
+    traces_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        None,
+        description="An OpenTelemetry collector that traces are sent to (OTLP over HTTP), like"
+        " `http://127.0.0.1:4318`; needs `pip install 'ptolemy-data[otel]'`.",
+    )
+
     def check_mail(self) -> None:
         """Refuses a mail server that no e-mail could be sent by."""
         if not self.smtp_host:
@@ -175,13 +201,6 @@ class Settings(BaseSettings):
             raise SettingsProblem(
                 f"{PREFIX}PUBLIC_URL must be set where {PREFIX}SMTP_HOST is: links in e-mails lead there"
             )
-
-    plans_file: Annotated[Path, AfterValidator(_absolute)] | None = Field(
-        None, description="A TOML file with what the plans allow; without it `enterprise` is without limits."
-    )
-    burst_per_second: int | None = Field(
-        None, ge=1, description="How many requests a second one token may make; without it as many as it likes."
-    )
 
     @property
     def files_url(self) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -16,7 +18,7 @@ from ptolemy.accounts.invitations import MAIL_JOB
 from ptolemy.accounts.removal import RemovalHandler, remove_late_arrivals
 from ptolemy.accounts.sessions import forget_ended_sessions
 from ptolemy.accounts.workspaces import tell_of_overage, workspace_ids
-from ptolemy.api.kept_answers import forget_old
+from ptolemy.api import kept_answers
 from ptolemy.backups import due, own_files
 from ptolemy.backups import rehearsal_requests as rehearsals
 from ptolemy.backups.due import DueHandler
@@ -28,9 +30,11 @@ from ptolemy.backups.runs import KIND as BACKUP
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
+from ptolemy.database.retention import Kept, forget
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine import custom_field_indexes
 from ptolemy.engine.custom_field_indexes import MANY_RECORDS, CustomFieldIndexHandler
+from ptolemy.events import retention as events
 from ptolemy.exports import retention as exports
 from ptolemy.exports.requests import KIND as EXPORT
 from ptolemy.exports.run import ExportHandler
@@ -42,12 +46,14 @@ from ptolemy.imports import source as imports
 from ptolemy.imports.requests import KIND as IMPORT
 from ptolemy.imports.run import ImportHandler
 from ptolemy.jobs.job import Handler, Interrupted, Job
+from ptolemy.jobs.records import ended_jobs
 from ptolemy.jobs.runner import Runner
 from ptolemy.jobs.schedule import Schedule
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.kernel.problems import NotFound
 from ptolemy.plans import item_quota, items
 from ptolemy.plans.bursts import forget_bursts
+from ptolemy.plans.events_kept import events_days
 from ptolemy.webhooks import deliveries
 from ptolemy.webhooks.bell import ringing
 from ptolemy.webhooks.courier import Courier
@@ -56,67 +62,82 @@ from ptolemy.webhooks.endpoint_queue import Delivering
 UPKEEP = "upkeep"
 UPKEEP_SECONDS = 3600
 
+ALWAYS_FORGOTTEN: Sequence[tuple[Kept, timedelta]] = (
+    (kept_answers.KEPT, timedelta(hours=24)),
+    (deliveries.KEPT, deliveries.KEPT_FOR),
+)
+"""What is kept for a fixed time in every workspace: a room joins with one line."""
+
+FORGOTTEN_WITH_EVENTS: Sequence[Kept] = (
+    events.KEPT,
+    ended_jobs("exports", condition="(sha256 is null or file_removed_at is not null)"),
+    ended_jobs("imports", parts=("import_errors", "import_id")),
+    ended_jobs("rehearsals"),
+    ended_jobs("backup_restores"),
+)
+"""What is kept for as long as the workspace's plan keeps events. Backups have a retention of their own."""
+
 log = structlog.get_logger("ptolemy.worker")
 
 
+@dataclass(frozen=True)
+class Working:
+    """How a worker works: on how many jobs at once, and with what."""
+
+    concurrency: int
+    unpacked_limit_bytes: int
+    indexed_from_records: int = MANY_RECORDS
+    backups: Surroundings = field(default_factory=Surroundings)
+    letters: Letters | None = None
+    """Without them e-mails wait for a worker that can send them."""
+    events_days: int | None = None
+    """How long events are kept at most, whatever the plan says."""
+
+
 async def run_worker(
-    database: Database,
-    files: FileStore,
-    stop: asyncio.Event,
-    *,
-    concurrency: int,
-    unpacked_limit_bytes: int,
-    delivering: Delivering,
-    indexed_from_records: int = MANY_RECORDS,
-    backups: Surroundings | None = None,
-    letters: Letters | None = None,
+    database: Database, files: FileStore, stop: asyncio.Event, working: Working, delivering: Delivering
 ) -> None:
     """Works until `stop` is set; then batches end, and what is unfinished is given back for another worker."""
     await sweep_scratch()
-    backups = backups or Surroundings()
+    look_seconds = working.backups.look_seconds
     runner = Runner(
         database,
-        handlers(database, files, unpacked_limit_bytes, indexed_from_records, backups, letters),
-        concurrency=concurrency,
-        schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP), Schedule("backups", backups.look_seconds, due.KIND)],
+        handlers(database, files, working),
+        concurrency=working.concurrency,
+        schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP), Schedule("backups", look_seconds, due.KIND)],
     )
     courier = Courier(delivering)
     async with ringing(database):
-        working = [asyncio.create_task(runner.run()), asyncio.create_task(courier.run())]
+        tasks = [asyncio.create_task(runner.run()), asyncio.create_task(courier.run())]
         stopped = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait((*working, stopped), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((*tasks, stopped), return_when=asyncio.FIRST_COMPLETED)
             runner.stop()
             courier.stop()
-            await asyncio.gather(*working)
+            await asyncio.gather(*tasks)
         finally:
             stopped.cancel()
-            for task in working:
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait(working)
+            await asyncio.wait(tasks)
 
 
-def handlers(
-    database: Database,
-    files: FileStore,
-    unpacked_limit_bytes: int,
-    indexed_from_records: int = MANY_RECORDS,
-    backups: Surroundings | None = None,
-    letters: Letters | None = None,
-) -> Mapping[str, Handler]:
-    """Who does which kind of job; without `letters` e-mails wait for a worker that can send them."""
-    backups = backups or Surroundings()
+def handlers(database: Database, files: FileStore, working: Working) -> Mapping[str, Handler]:
+    """Who does which kind of job."""
+    limit, letters = working.unpacked_limit_bytes, working.letters
     by_mail: dict[str, Handler] = {MAIL_JOB: InvitationMailHandler(database, letters)} if letters else {}
     return {
-        BACKUP: BackupHandler(database, files, backups, unpacked_limit_bytes=unpacked_limit_bytes),
-        due.KIND: DueHandler(database, backups),
+        BACKUP: BackupHandler(database, files, working.backups, unpacked_limit_bytes=limit),
+        due.KIND: DueHandler(database, working.backups),
         EXPORT: ExportHandler(database, files),
-        IMPORT: ImportHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
-        custom_field_indexes.KIND: CustomFieldIndexHandler(database, RESOURCES, many_records=indexed_from_records),
-        rehearsals.KIND: RehearsalHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
-        RESTORE: RestoreHandler(database, files, unpacked_limit_bytes=unpacked_limit_bytes),
+        IMPORT: ImportHandler(database, files, unpacked_limit_bytes=limit),
+        custom_field_indexes.KIND: CustomFieldIndexHandler(
+            database, RESOURCES, many_records=working.indexed_from_records
+        ),
+        rehearsals.KIND: RehearsalHandler(database, files, unpacked_limit_bytes=limit),
+        RESTORE: RestoreHandler(database, files, unpacked_limit_bytes=limit),
         removal.KIND: RemovalHandler(database, files),
-        UPKEEP: UpkeepHandler(database, files),
+        UPKEEP: UpkeepHandler(database, files, working.events_days),
         **by_mail,
     }
 
@@ -124,19 +145,25 @@ def handlers(
 class UpkeepHandler:
     """What every workspace needs from time to time, in short transactions."""
 
-    def __init__(self, database: Database, files: FileStore) -> None:
-        self._database, self._files = database, files
+    def __init__(
+        self,
+        database: Database,
+        files: FileStore,
+        events_days: int | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database, self._files, self._events_days, self._now = database, files, events_days, now
 
     async def run(self, job: Job) -> None:
         async with self._database.session() as session:
             await forget_ended_sessions(session)
             workspaces = await workspace_ids(session)
         # The answers of requests that name no workspace lie nowhere.
-        await self._forget_answers(NOWHERE)
+        await self._forget(Caller(NOWHERE, SYSTEM), ALWAYS_FORGOTTEN, job)
         for workspace in workspaces:
             _check_in(job)
             try:
-                await self._look_after(workspace)
+                await self._look_after(workspace, job)
             except NotFound:
                 continue  # removed a moment ago
             except StorageUnavailable:
@@ -151,29 +178,23 @@ class UpkeepHandler:
             await forget_bursts(session)
             await job.finish(session)
 
-    async def _look_after(self, workspace: UUID) -> None:
+    async def _look_after(self, workspace: UUID, job: Job) -> None:
         caller = Caller(workspace, SYSTEM)
         async with self._database.transaction(caller) as tx:
             await items.fold(tx)
             await custom_field_indexes.reconsider(tx)
             await tell_of_overage(tx)
+            days = await events_days(tx, self._events_days)
         await item_quota.count_up(self._database, workspace, patience_seconds=0)
-        await self._forget_answers(workspace)
-        await self._forget_deliveries(caller)
+        await self._forget(caller, ALWAYS_FORGOTTEN, job)
         await tidy_files(self._database, self._files, caller)
+        if days is not None:
+            # After the files: the record of a job stays while its file is there.
+            await self._forget(caller, [(kept, timedelta(days=days)) for kept in FORGOTTEN_WITH_EVENTS], job)
 
-    async def _forget_answers(self, workspace: UUID) -> None:
-        """A few at a time, so that nobody's request waits for long."""
-        more = True
-        while more:
-            async with self._database.transaction(Caller(workspace, SYSTEM)) as tx:
-                more = await forget_old(tx)
-
-    async def _forget_deliveries(self, caller: Caller) -> None:
-        more = True
-        while more:
-            async with self._database.transaction(caller) as tx:
-                more = await deliveries.forget_old(tx)
+    async def _forget(self, caller: Caller, kept_for: Sequence[tuple[Kept, timedelta]], job: Job) -> None:
+        for kept, period in kept_for:
+            await forget(self._database, caller, kept, self._now() - period, lambda: _check_in(job))
 
     async def gave_up(self, job: Job, reason: str) -> None:
         """Nothing to mark: it comes round again."""

@@ -152,7 +152,8 @@ def test_the_document_names_the_path_of_the_public_url(behind_a_proxy: Workspace
 def test_the_page_of_the_api_asks_for_the_document_beside_it(behind_a_proxy: Workspace) -> None:
     page = httpx.get(f"{behind_a_proxy.url}/docs")
     assert page.status_code == 200
-    assert "url: 'openapi.json'" in page.text
+    assert 'src="docs/start.js"' in page.text
+    assert 'url: "openapi.json"' in httpx.get(f"{behind_a_proxy.url}/docs/start.js").text
 
 
 @pytest.mark.parametrize(("encoding", "status"), [("gzip", 415), ("br", 415), ("identity", 201)])

@@ -17,7 +17,7 @@ from ptolemy.database.pool import Database
 from ptolemy.files.opening import open_store
 from ptolemy.files.s3 import Patience
 from ptolemy.jobs.runner import Pace, Runner
-from ptolemy.worker import handlers
+from ptolemy.worker import Working, handlers
 
 PACE = Pace(lease_seconds=1, poll_seconds=0.1, retry_seconds=0.2)
 IMPATIENT = Patience(request_seconds=0.2, attempts=3, first_wait_seconds=0.02)
@@ -26,7 +26,8 @@ IMPATIENT = Patience(request_seconds=0.2, attempts=3, first_wait_seconds=0.02)
 async def main(dsn: str, files_url: str, heartbeat_seconds: float) -> None:
     database = await Database.open(dsn, app_connections=4, owner_connections=2)
     # One at a time: who begins the next job has left the one before.
-    work = handlers(database, open_store(files_url, IMPATIENT), unpacked_limit_bytes=UNPACKED_LIMIT_BYTES)
+    working = Working(concurrency=1, unpacked_limit_bytes=UNPACKED_LIMIT_BYTES)
+    work = handlers(database, open_store(files_url, IMPATIENT), working)
     await Runner(database, work, concurrency=1, pace=replace(PACE, heartbeat_seconds=heartbeat_seconds)).run()
 
 

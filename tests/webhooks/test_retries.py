@@ -262,15 +262,16 @@ async def test_old_deliveries_and_those_of_a_webhook_that_is_gone_are_forgotten(
     await desk.happen(3)
     async with desk.working():
         await desk.settled("delivered", 3)
+    a_month_ago = datetime.now(UTC) - deliveries.KEPT_FOR
     async with desk.database.transaction(desk.caller) as tx:
         old = "update webhook_deliveries set created_at = now() - interval '31 days' where workspace_id = ? and id = ?"
         await tx.run(Sql.of(old, tx.workspace_id, (await desk.deliveries())[0]["id"]))
     async with desk.database.transaction(desk.caller) as tx:
-        assert not await deliveries.forget_old(tx)
+        assert await deliveries.KEPT.forget(tx, a_month_ago) == 1
     assert len(await desk.deliveries()) == 2
     async with desk.database.transaction(desk.caller) as tx:
         await endpoints.remove_webhook(tx, str(webhook_id))
-        await deliveries.forget_old(tx)
+        await deliveries.KEPT.forget(tx, a_month_ago)
     assert not await desk.deliveries()
 
 

@@ -23,7 +23,8 @@ class FieldError(BaseModel):
 class ProblemModel(BaseModel):
     """A problem (RFC 9457). `code` is stable; `errors` names each bad field; `dependents` counts what is in the way.
 
-    `location` is where to find what an earlier request has made.
+    `location` is where to find what an earlier request has made, `forgotten_up_to` the position of the last event that
+    is no longer kept.
     """
 
     model_config = ConfigDict(title="Problem")
@@ -37,6 +38,7 @@ class ProblemModel(BaseModel):
     errors: list[FieldError] = []
     dependents: dict[str, int] = {}
     location: str = ""
+    forgotten_up_to: str = ""
 
 
 def json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
+from ptolemy.database.retention import AT_ONCE, Kept
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
 from ptolemy.kernel.json import encode
@@ -17,8 +19,6 @@ from ptolemy.kernel.problems import Conflict, FieldError, Problem
 
 WAIT_SECONDS = 3
 """How long a request waits for another one with its key, which is still being worked on."""
-
-_FORGOTTEN_AT_ONCE = 1000
 
 
 class KeyReused(Problem):
@@ -102,14 +102,13 @@ async def keep(tx: Transaction, key: bytes, answer: KeptAnswer) -> None:
     )
 
 
-async def forget_old(tx: Transaction) -> bool:
-    """Removes some of the answers that are older than a day; answers whether there may be more."""
+async def _forget(tx: Transaction, before: datetime) -> int:
     old = await tx.rows(
         Sql.of(
             "select key_hash, created_at from idempotency_keys"
-            " where workspace_id = ? and created_at < now() - interval '24 hours'"
-            f" order by created_at limit {_FORGOTTEN_AT_ONCE}",
+            f" where workspace_id = ? and created_at < ? order by created_at limit {AT_ONCE}",
             tx.workspace_id,
+            before,
         )
     )
     if old:
@@ -122,4 +121,7 @@ async def forget_old(tx: Transaction) -> bool:
                 old[-1]["created_at"],
             )
         )
-    return len(old) == _FORGOTTEN_AT_ONCE
+    return len(old)
+
+
+KEPT = Kept("idempotency_keys", _forget)

@@ -98,7 +98,9 @@ class OperationRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             services = self._services()
+            request.scope["operation"] = operation.name
             access = await gate.admit(request, services, operation.access)
+            request.scope["access"] = access
             call = Call(request, services, access, request.path_params, None, None)
             sent = await bodies.json_body(request, operation.body_limit_bytes) if operation.body else b""
             said = bodies.decoded_json(sent) if operation.body else None

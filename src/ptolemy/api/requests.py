@@ -1,17 +1,22 @@
-"""Around every request: its id, one line in the log, and the last net under a fault of ours."""
+"""Around every request: its id, one line in the log, what is counted of it, and the last net under a fault of ours."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
+from typing import Any
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ptolemy.accounts.access import Access
 from ptolemy.api import rate_limits
 from ptolemy.api.answers import problem_response
+from ptolemy.api.protective_headers import protected
+from ptolemy.kernel import metrics, tracing
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.problems import Problem
 
@@ -27,46 +32,88 @@ class InternalError(Problem):
 class Requests:
     """Pure ASGI: three `BaseHTTPMiddleware` would cost ten times as much."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, served_over_tls: Callable[[], bool] = lambda: False) -> None:
+        """`served_over_tls` says whether users come by https, even where a proxy hands their requests on by http."""
+        self._app, self._served_over_tls = app, served_over_tls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = scope["request_id"] = _request_id(scope)
+        scope["request_id"] = _request_id(scope)
+        if not tracing.is_on():
+            await self._observed(scope, receive, send, None)
+            return
+        with tracing.request_span(scope["method"], _trace_headers(scope)) as span:
+            await self._observed(scope, receive, send, span)
+
+    async def _observed(self, scope: Scope, receive: Receive, send: Send, span: Any) -> None:
+        request_id = scope["request_id"]
+        over_tls = scope["scheme"] == "https" or self._served_over_tls()
         started, status, ended = time.perf_counter(), 0, False
 
         async def send_with_id(message: Message) -> None:
             nonlocal status, ended
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message["headers"],
-                    (b"x-request-id", request_id.encode()),
-                    *rate_limits.headers(scope),
-                ]
+                message["headers"] = protected(
+                    [
+                        *message["headers"],
+                        (b"x-request-id", request_id.encode()),
+                        *rate_limits.headers(scope),
+                    ],
+                    over_tls=over_tls,
+                )
             ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
         except Exception:  # the outermost loop: whatever happens, the client gets a problem and we get a trace
-            log.exception("request failed", request_id=request_id, method=scope["method"], path=scope["path"])
+            log.exception("request failed", request_id=request_id, method=scope["method"], path=_path(scope))
             if not status:
                 await _fault(request_id)(scope, receive, send_with_id)
             elif not ended:
                 raise  # half an answer is out: only a broken connection tells the client
         finally:
-            milliseconds = round((time.perf_counter() - started) * 1000, 2)
-            log.info(
-                "request",
-                request_id=request_id,
-                method=scope["method"],
-                path=_path(scope),
-                status=status,
-                ms=milliseconds,
-            )
+            _tell(scope, status, time.perf_counter() - started, span)
+
+
+def _tell(scope: Scope, status: int, seconds: float, span: Any) -> None:
+    """One line in the log, one more in the metrics, and what the span lacks yet.
+
+    Never a query: it may hold a signature, or what somebody looks for.
+    """
+    operation: str | None = scope.get("operation")
+    metrics.request_ended(operation or "none", status, seconds)
+    access: Access | None = scope.get("access")
+    who = {}
+    if access is not None:
+        actor, workspace = access.caller.actor, access.caller.workspace_id
+        who = {"actor_type": actor.type, "actor_id": str(actor.id), "workspace_id": str(workspace)}
+    log.info(
+        "request",
+        request_id=scope["request_id"],
+        method=scope["method"],
+        path=_path(scope),
+        operation=operation,
+        status=status,
+        ms=round(seconds * 1000, 2),
+        client=scope["client"][0] if scope.get("client") else None,
+        **who,
+    )
+    if span is not None:
+        about = {"http.response.status_code": status, "ptolemy.request_id": scope["request_id"], **_dotted(who)}
+        tracing.describe(span, operation or scope["method"], about, failed=status >= 500 or not status)
+
+
+def _dotted(who: dict[str, str]) -> dict[str, str]:
+    return {f"ptolemy.{name}": value for name, value in who.items()}
+
+
+def _trace_headers(scope: Scope) -> dict[str, str]:
+    wanted = (b"traceparent", b"tracestate")
+    return {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in wanted}
 
 
 async def fault_problem(request: Request, _: Exception) -> Response:
@@ -87,6 +134,11 @@ def _request_id(scope: Scope) -> str:
 
 
 def _path(scope: Scope) -> str:
-    """A signed address is a secret for as long as it works."""
+    """As it was sent, percent signs and all: a terminal that shows the log is told nothing by it.
+
+    A signed address is a secret for as long as it works.
+    """
     path: str = scope["path"]
-    return "/v1/files/…" if path.startswith("/v1/files/") else path
+    if path.startswith("/v1/files/"):
+        return "/v1/files/…"
+    return str(scope.get("raw_path", path.encode()).partition(b"?")[0].decode("ascii", "backslashreplace"))

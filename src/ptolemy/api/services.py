@@ -42,6 +42,13 @@ class Services:
     invitation_signer: Signer
     signup_is_open: bool = False
     sends_mail: bool = False
+    metrics_token: str | None = None
+    """What Prometheus shows; without one only the server's own host may read the metrics."""
+
+    @property
+    def is_served_over_tls(self) -> bool:
+        """Whether users come by https."""
+        return self.public_url is not None and self.public_url.startswith("https://")
 
     @property
     def public_path(self) -> str:

@@ -14,6 +14,7 @@ import typer
 from ptolemy.database.embedded import EmbeddedProblem
 from ptolemy.database.migrations import MigrationProblem
 from ptolemy.kernel.problems import Problem
+from ptolemy.kernel.tracing import TracingUnavailable
 from ptolemy.settings import SettingsProblem
 
 Result = TypeVar("Result")
@@ -42,7 +43,7 @@ def explained() -> Iterator[None]:
         yield
     except Problem as problem:
         fail(problem.detail)
-    except (SettingsProblem, EmbeddedProblem, MigrationProblem) as problem:
+    except (SettingsProblem, EmbeddedProblem, MigrationProblem, TracingUnavailable) as problem:
         fail(str(problem))
     except asyncpg.InvalidAuthorizationSpecificationError as error:
         fail(f"the database refuses the login: {error}; check PTOLEMY_DATABASE_URL")

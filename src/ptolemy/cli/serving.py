@@ -25,6 +25,7 @@ from ptolemy.cli.signals import on_stop
 from ptolemy.database.embedded import serving_alone
 from ptolemy.database.migrations import migrate
 from ptolemy.database.pool import Database
+from ptolemy.kernel.tracing import traces_to
 from ptolemy.plans.configuration import read_plans
 from ptolemy.settings import Settings, SettingsProblem, secret_key
 
@@ -37,6 +38,7 @@ def serve_until_stopped(settings: Settings, *, chosen_data_dir: Path | None) -> 
     # Before anything is started or made: a mistake in the file ends it here.
     read_plans(settings.plans_file)
     with ExitStack() as held:
+        held.enter_context(traces_to(settings.traces_url))
         if not settings.database_url:
             held.enter_context(serving_alone(settings.data_dir))
         # Before the database is started: a port that is taken should cost no time.
@@ -115,6 +117,8 @@ def _configuration(settings: Settings, dsn: str) -> Configuration:
         mail_server=mail_server(settings),
         plans=read_plans(settings.plans_file),
         burst_per_second=settings.burst_per_second,
+        metrics_token=settings.metrics_token.get_secret_value() if settings.metrics_token else None,
+        events_days=settings.events_days,
     )
 
 

@@ -15,6 +15,8 @@ def worker(data_dir: DataDir = None) -> None:
     import asyncio
     import os
 
+    from prometheus_client import start_http_server
+
     from ptolemy.app import UNPACKED_LIMIT_BYTES
     from ptolemy.backups.surroundings import Surroundings
     from ptolemy.cli.failures import run
@@ -23,9 +25,12 @@ def worker(data_dir: DataDir = None) -> None:
     from ptolemy.cli.opening import open_database
     from ptolemy.cli.signals import on_stop
     from ptolemy.files.opening import LONG, open_store
-    from ptolemy.settings import load_settings, secret_key
+    from ptolemy.files.store import FileStore
+    from ptolemy.kernel.metrics import REGISTRY
+    from ptolemy.kernel.tracing import traces_to
+    from ptolemy.settings import Settings, load_settings, secret_key
     from ptolemy.webhooks.opening import delivering
-    from ptolemy.worker import run_worker
+    from ptolemy.worker import Working, run_worker
 
     async def work() -> None:
         stop = asyncio.Event()
@@ -33,6 +38,12 @@ def worker(data_dir: DataDir = None) -> None:
         settings = load_settings(data_dir=data_dir)
         configure_logs(settings.log_level)
         files = open_store(settings.files_url, LONG)
+        if settings.worker_metrics_port:
+            start_http_server(settings.worker_metrics_port, "127.0.0.1", REGISTRY)
+        with traces_to(settings.traces_url):
+            await work_on(settings, files, stop)
+
+    async def work_on(settings: Settings, files: FileStore, stop: asyncio.Event) -> None:
         async with (
             open_database(settings, files=files) as database,
             delivering(
@@ -43,17 +54,15 @@ def worker(data_dir: DataDir = None) -> None:
             ) as ready,
         ):
             print("ptolemy worker is ready", flush=True)
-            await run_worker(
-                database,
-                files,
-                stop,
+            working = Working(
                 concurrency=max(1, settings.jobs_at_once),
                 unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
-                delivering=ready,
                 indexed_from_records=settings.indexed_from_records,
                 backups=Surroundings(settings.allowed_backup_directories),
                 letters=letters(settings),
+                events_days=settings.events_days,
             )
+            await run_worker(database, files, stop, working, ready)
 
     os.umask(0o077)  # exports are nobody else's business
     run(work())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -14,6 +14,7 @@ from ptolemy.database.instants import take_instants_literally
 from ptolemy.database.security import APP, OWNER, role_for
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Driver, Overtaken, Session, Transaction
+from ptolemy.kernel import tracing
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import NotFound
 
@@ -29,6 +30,12 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # the driver has no
     # connection of their own.
     def get_reset_query(self) -> str:
         return ""
+
+
+class Connections(NamedTuple):
+    busy: int
+    idle: int
+    most: int
 
 
 class Database:
@@ -122,6 +129,14 @@ class Database:
             # Where the block raised, whatever still runs for it is nobody's business.
             driver.terminate()
 
+    def connections(self) -> Mapping[str, Connections]:
+        """Of this process, by what they are for."""
+        pools = {"app": self._app, "owner": self._owner}
+        return {
+            use: Connections(pool.get_size() - pool.get_idle_size(), pool.get_idle_size(), pool.get_max_size())
+            for use, pool in pools.items()
+        }
+
     async def row(self, sql: Sql) -> Any:
         """One row of the tables that belong to no workspace, in one round trip."""
         async with self._app.acquire() as driver:
@@ -151,18 +166,19 @@ def _workspace(caller: Caller) -> str:
 
 @asynccontextmanager
 async def _begun(driver: Driver, begin: str) -> AsyncIterator[None]:
-    await driver.execute(begin)
-    try:
-        yield
-    except BaseException as error:
-        if not driver.is_closed():
-            await driver.execute("rollback")
-        if isinstance(error, asyncpg.DeadlockDetectedError):
-            raise Overtaken from error
-        if isinstance(error, asyncpg.ForeignKeyViolationError) and _OF_WORKSPACES.search(str(error)):
-            raise NotFound("workspace_not_found", "the workspace was removed") from error
-        raise
-    await driver.execute("commit")
+    with tracing.span("transaction"):
+        await driver.execute(begin)
+        try:
+            yield
+        except BaseException as error:
+            if not driver.is_closed():
+                await driver.execute("rollback")
+            if isinstance(error, asyncpg.DeadlockDetectedError):
+                raise Overtaken from error
+            if isinstance(error, asyncpg.ForeignKeyViolationError) and _OF_WORKSPACES.search(str(error)):
+                raise NotFound("workspace_not_found", "the workspace was removed") from error
+            raise
+        await driver.execute("commit")
 
 
 async def _pool(dsn: str, role: str, size: int, files: str) -> asyncpg.Pool:

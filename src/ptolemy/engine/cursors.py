@@ -29,6 +29,11 @@ class Cursors:
         position: list[Any] = decode_exact(payload)
         return position
 
+    def position(self, cursor: str) -> list[Any]:
+        """The values of a cursor that `read` has taken."""
+        position: list[Any] = decode_exact(self._signer.carried(cursor))
+        return position
+
 
 def invalid_cursor() -> BadRequest:
     return BadRequest("invalid_cursor", "after must be the next_cursor that this very list or filter has answered")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ from typing import BinaryIO, ClassVar, Protocol
 
 import structlog
 
+from ptolemy.kernel import metrics
 from ptolemy.kernel.problems import NotFound, Problem
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)*")
@@ -25,10 +26,18 @@ class StorageFull(Problem):
     status: ClassVar[int] = 507  # RFC 4918
     title: ClassVar[str] = "Insufficient storage"
 
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code, detail)
+        metrics.storage_failed("full")
+
 
 class StorageUnavailable(Problem):
     status: ClassVar[int] = 503
     title: ClassVar[str] = "Storage unavailable"
+
+    def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(code, detail, headers=headers)
+        metrics.storage_failed("unavailable")
 
 
 @dataclass(frozen=True)

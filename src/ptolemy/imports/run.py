@@ -29,6 +29,7 @@ from ptolemy.imports.requests import ended
 from ptolemy.imports.source import let_go, opened_source, unfolding_limit
 from ptolemy.imports.workspace import FileCount, restore, restore_into_existing
 from ptolemy.jobs.job import Interrupted, Job
+from ptolemy.kernel import metrics
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Problem
 from ptolemy.plans import item_quota
@@ -317,6 +318,9 @@ class ImportHandler:
         }
         await log.record(tx, [ended(job.id, ending.status, counts)])
         await job.finish(tx)
+        if not ending.rehearsed:
+            created, updated = counts["rows_imported"], counts["rows_updated"]
+            metrics.rows_imported(created=created, updated=updated, failed=progress.failed)
 
 
 @dataclass(frozen=True)

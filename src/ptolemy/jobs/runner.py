@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -15,6 +16,7 @@ from ptolemy.jobs import queue
 from ptolemy.jobs.job import Handler, Interrupted, Job, LeaseLost
 from ptolemy.jobs.schedule import Schedule, arrange
 from ptolemy.jobs.wakeup import DISCONNECTED, OUTAGE, listen
+from ptolemy.kernel import metrics, tracing
 from ptolemy.kernel.problems import Problem
 
 log = structlog.get_logger()
@@ -90,19 +92,25 @@ class Runner:
         return [Job.of(one, self._stopping, lease) for one in claimed]
 
     async def _attempt(self, job: Job) -> None:
+        started, outcome = time.perf_counter(), "lost"
         try:
-            await self._work(job)
+            with tracing.span(f"job {job.kind}", {"ptolemy.job_id": str(job.id), "ptolemy.attempt": job.attempts}):
+                await self._work(job)
+            outcome = "done"
         except LeaseLost:
             log.warning("job_lost", kind=job.kind, job_id=str(job.id))
         except (Interrupted, asyncio.CancelledError):
+            outcome = "interrupted"
             await self._until_reachable(lambda session: queue.release(session, job.id, job.lease_token))
         except DISCONNECTED as error:
             # No fault of the job: it is taken up when the lease ends, and `max_attempts` bounds how often.
             log.warning("job_disconnected", kind=job.kind, job_id=str(job.id), reason=str(error))
         except Exception as error:  # the outermost loop of every job
+            outcome = "failed"
             log.exception("job_failed", kind=job.kind, job_id=str(job.id), failures=job.failures + 1)
             await self._fail(job, error)
         finally:
+            metrics.job_ended(job.kind, outcome, time.perf_counter() - started)
             del self._running[job.lease_token]
             self._wake.set()
 

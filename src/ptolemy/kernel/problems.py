@@ -6,6 +6,7 @@ Problem
 ├── Forbidden             403  the role is too low, or the item quota is used up
 ├── NotFound              404  no such record in this workspace
 ├── Conflict              409  the record's state, or another record, forbids it
+├── Gone                  410  it was there, and its time is over
 ├── PreconditionFailed    412  `If-Match` names a version that is gone
 ├── TooLarge              413  the body is larger than allowed
 ├── UnsupportedMediaType  415  the body is of another content type
@@ -67,6 +68,10 @@ class NotFound(Problem):
 
 class Conflict(Problem):
     status, title = 409, "Conflict"
+
+
+class Gone(Problem):
+    status, title = 410, "Gone"
 
 
 class PreconditionFailed(Problem):

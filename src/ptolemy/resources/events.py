@@ -49,6 +49,21 @@ def position_is(sign: str, position: str) -> Sql:
     return Sql.of(f"(epoch, xid, id) {sign} (?, ?, ?)", int(found[1], 16), int(found[2], 16), UUID(found[3]))
 
 
+Place = tuple[int, int, UUID]
+"""Where an event stands in the feed: epoch, transaction and id."""
+
+
+def place_of(position: str) -> Place:
+    """The place that a position names."""
+    epoch, xid, event_id = position.split("-", 2)
+    return int(epoch, 16), int(xid, 16), UUID(event_id)
+
+
+def position_of(place: Place) -> str:
+    epoch, xid, event_id = place
+    return f"{epoch:08x}-{xid:016x}-{event_id}"
+
+
 def is_position(text: str) -> bool:
     return _POSITION.fullmatch(text) is not None
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from ptolemy.database import retention
+from ptolemy.database.retention import Kept
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
@@ -184,20 +186,24 @@ async def redeliver_failed(tx: Transaction, key: str, since: datetime, now: date
     )
 
 
-async def forget_old(tx: Transaction) -> bool:
-    """Removes some deliveries that are old, or whose webhook is gone; whether there may be more."""
+async def _forget(tx: Transaction, before: datetime) -> int:
+    """Old ones, and those whose webhook is gone."""
     some = Sql.of(
         "select id from webhook_deliveries d"
         " where workspace_id = ? and (created_at < ? or not exists"
         "  (select from webhooks w where w.workspace_id = ? and w.id = d.webhook_id))"
-        f" order by id limit {AT_ONCE}",
+        f" order by id limit {retention.AT_ONCE}",
         tx.workspace_id,
-        await tx.value(Sql.of("select now() - ?::interval", KEPT_FOR)),
+        before,
         tx.workspace_id,
     )
     ids = [row["id"] for row in await tx.rows(some)]
-    await tx.run(Sql.of("delete from webhook_deliveries where workspace_id = ? and id = any(?)", tx.workspace_id, ids))
-    return len(ids) == AT_ONCE
+    return await tx.run(
+        Sql.of("delete from webhook_deliveries where workspace_id = ? and id = any(?)", tx.workspace_id, ids)
+    )
+
+
+KEPT = Kept("webhook_deliveries", _forget)
 
 
 async def _active(tx: Transaction, key: str) -> Row:

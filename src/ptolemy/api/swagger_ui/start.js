@@ -1,0 +1,3 @@
+window.onload = () => {
+  SwaggerUIBundle({ url: "openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null });
+};
