@@ -15,6 +15,12 @@ _DATA = (
     "|market-listing-suspensions|time-series-values|composite-time-series-values"
 )
 
+WITH_GOOD_CREDENTIALS_OR_NONE = frozenset({"POST /v1/auth/invitations/accept"})
+"""For anyone; but whoever sends credentials is held to them."""
+
+FOR_PEOPLE_OF_ANY_ROLE = frozenset({"DELETE /v1/workspaces/{workspace}/memberships/me"})
+"""A person leaves; a robot is removed."""
+
 _RULES: tuple[tuple[str, str, Who], ...] = (
     # Without a workspace.
     ("GET", r"/(healthz|readyz|metrics)", "anyone"),

@@ -17,12 +17,16 @@ from ptolemy.app import operations
 from tests.access.callers import Caller, callers, new_workspace, with_database
 from tests.access.operations import COLLECTIONS, Documented, documented, kept_place, new_place, request
 from tests.access.places import Stock
-from tests.access.rules import Who, refusal, who_may
+from tests.access.rules import FOR_PEOPLE_OF_ANY_ROLE, RANKS, WITH_GOOD_CREDENTIALS_OR_NONE, Who, refusal, who_may
 from tests.product import PATIENCE_SECONDS
 from tests.serving import configured, serving
 
 GATE = frozenset({"unauthorized", "invalid_token", "token_expired", "token_revoked", "forbidden", "humans_only"})
 """The codes of a caller who is refused whatever they ask for; `workspace_not_found` is the 404 among them."""
+
+
+METERS = frozenset({"call_counts", "call_quotas", "token_bursts"})
+"""Requests are counted even if they are refused."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,10 @@ def test_who_may_is_let_in(world: World, capsys: pytest.CaptureFixture[str]) -> 
 def _refusal(each: Documented, caller: Caller) -> int | None:
     who: Who | None = who_may(each.method, each.path)
     assert who is not None, each
+    if f"{each.method} {each.path}" in WITH_GOOD_CREDENTIALS_OR_NONE:
+        return 401 if caller.token is not None and caller.standing == "nobody" else None
+    if f"{each.method} {each.path}" in FOR_PEOPLE_OF_ANY_ROLE and caller.standing in RANKS and not caller.human:
+        return 403
     return refusal(who, standing=caller.standing, human=caller.human, in_workspace=each.in_workspace)
 
 
@@ -154,4 +162,4 @@ def _code(response: httpx.Response) -> str:
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    return sorted(table for table in after if after[table] != before.get(table))
+    return sorted(table for table in after.keys() - METERS if after[table] != before.get(table))
