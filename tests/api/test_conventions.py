@@ -28,7 +28,7 @@ JSON = {"content-type": "application/json"}
         ("GET", "/exports/x/cancel"),
         ("PATCH", "/imports"),
         ("DELETE", "/exports/x"),
-        ("DELETE", "/"),
+        ("PUT", "/"),
     ],
 )
 def test_a_method_that_an_address_lacks_is_a_405(shop: Stock, method: str, path: str) -> None:

@@ -41,6 +41,13 @@ def test_a_form_without_its_file_is_refused(shop: Stock, files: Any) -> None:
     assert "file" in refused_fields(shop.workspace.robot.post("/imports", files=files, data=FORM))
 
 
+def test_a_file_that_is_sent_as_a_text_is_told_how_to_be_sent(shop: Stock) -> None:
+    form = [*((name, (None, value)) for name, value in FORM.items()), ("file", (None, "instruments.csv"))]
+    answer = shop.workspace.robot.post("/imports", files=form)
+    assert refused_fields(answer) == {"file": "required"}
+    assert "curl -F file=@" in answer.json()["detail"]
+
+
 def test_a_form_of_two_files_is_refused(shop: Stock) -> None:
     problem(shop.workspace.robot.post("/imports", files=[CSV, CSV], data=FORM), 400, "malformed_form")
 

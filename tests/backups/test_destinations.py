@@ -206,6 +206,14 @@ def test_a_directory_that_leads_elsewhere_by_now_is_not_written_to(vault: Vault,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_directory_that_can_not_be_made_is_told_in_plain_words(vault: Vault) -> None:
+    vault.directory.mkdir(parents=True)
+    (vault.directory / "file").write_text("in the way")
+    run = vault.back_up(vault.policy(destination=(vault.directory / "file").as_uri()))
+    assert run["status"] == "failed"
+    assert "takes no backup: Not a directory: " in run["error"] and "Errno" not in run["error"]
+
+
 @pytest.mark.parametrize("name", ["Jede Nacht / Zürich", "..", "夜間", "a" * 255])
 def test_a_policy_may_have_any_name_and_its_files_a_plain_one(name: str, vault: Vault) -> None:
     policy = vault.policy(name=name)

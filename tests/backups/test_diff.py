@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ptolemy.backups.diff import Difference, compare
+from ptolemy.catalogue import EXPORTED
 from tests.backups.stock import fill_all
 from tests.cli.command import ptolemy
 from tests.product import Workspace, answered
@@ -71,6 +72,19 @@ def test_directories_and_archives_can_be_compared(workspace: Workspace, before: 
         (other / f"{table}.json").write_bytes(workspace.export(table))
     [found] = told(tmp_path, other).values()
     assert (found.resource, found.changed, dict(found.fields)) == ("instruments", 1, {"name": 1, "updated_at": 1})
+
+
+def test_a_directory_and_an_archive_of_the_same_data_are_equal(
+    workspace: Workspace, before: Path, tmp_path: Path
+) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    for table in EXPORTED:
+        (files / f"{table}.json").write_bytes(workspace.export(table))
+    assert told(before, files) == told(files, before) == {}
+    answered(workspace.robot.patch("/instruments/bhp.ax", json={"name": "BHP"}), 200)
+    [found] = told(files, saved(workspace, tmp_path / "after.zip")).values()
+    assert (found.resource, dict(found.fields)) == ("instruments", {"name": 1, "updated_at": 1})
 
 
 def test_the_command_tells_by_its_exit_code(workspace: Workspace, before: Path, tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"destination": "s3://key:secret@bucket/prefix"}, "invalid_destination"),
     ({"destination": "s3://bucket/../other"}, "invalid_destination"),
     ({"destination": "s3://bucket/prefix?versions"}, "invalid_destination"),
+    ({"destination": "s3://bucket/prefix#"}, "invalid_destination"),
+    ({"destination": "file:///srv/backups?"}, "invalid_destination"),
     ({"destination": "https://[bad"}, "invalid_destination"),
     ({"destination": "file:///nowhere/that/is/allowed"}, "destination_refused"),
     ({"destination": "file:///" + "a/" * 400}, "destination_refused"),
@@ -72,6 +74,12 @@ def test_a_bad_value_is_refused_by_name(change: dict[str, Any], code: str, vault
     answer = vault.workspace.admin.patch(f"/backup-policies/{policy['id']}", json=change)
     assert refused_fields(answer) == {field: code}
     assert vault.told("backup_policy.updated") == []
+
+
+def test_a_destination_that_is_no_address_is_refused_with_what_it_must_be(vault: Vault) -> None:
+    asked = {"name": "n", "schedule": "0 2 * * *", "destination": "s3://[::1"}
+    answer = problem(vault.workspace.admin.post("/backup-policies", json=asked), 422, "invalid_values")
+    assert answer["detail"].startswith("destination: must be s3://bucket/prefix, or file:///")
 
 
 def test_the_least_that_a_policy_says_is_name_schedule_and_destination(vault: Vault) -> None:

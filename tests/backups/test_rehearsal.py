@@ -188,6 +188,15 @@ def test_a_viewer_sees_rehearsals_and_starts_none(workspace: Workspace, archive:
     problem(viewer.post(f"/backups/rehearsals/{job['id']}/cancel"), 403, "forbidden")
 
 
+def test_rehearsals_are_listed_by_what_they_rehearse(workspace: Workspace, archive: bytes) -> None:
+    job = rehearsed(workspace, archive)
+    for named, found in ((job["upload_id"], [job["id"]]), (str(uuid4()), [])):
+        page = answered(workspace.robot.get("/backups/rehearsals", params={"upload_id": named}), 200)
+        assert [each["id"] for each in page["data"]] == found
+    page = answered(workspace.robot.get("/backups/rehearsals?status=cancelled"), 200)
+    assert page["data"] == []
+
+
 def test_rehearsals_of_others_are_unknown(
     workspace: Workspace, archive: bytes, new_workspace: Callable[[], Workspace]
 ) -> None:

@@ -48,7 +48,14 @@ def test_a_backup_comes_back_in_a_new_workspace(workspace: Workspace, events: Ev
     job = restored(workspace, backup, slug=slug, name="A copy")
     assert (job["status"], job["error"], job["rows_failed"]) == ("completed", None, 0), job
     assert job["files"] == [
-        {"file": each["file"], "expected": each["rows"], "created": each["rows"], "changed": 0, "failed": 0}
+        {
+            "file": each["file"],
+            "expected": each["rows"],
+            "created": each["rows"],
+            "changed": 0,
+            "unchanged": 0,
+            "failed": 0,
+        }
         for each in backup["files"]
     ]
     assert job["rows_restored"] == backup["row_count"]

@@ -244,6 +244,14 @@ def test_diff_tells_a_live_workspace_from_its_backup(filled: Workspace, person: 
     assert (done.returncode, json.loads(done.stdout)["equal"]) == (1, False)
 
 
+def test_a_robot_compares_its_directory_with_the_live_workspace(filled: Workspace, robot: Run) -> None:
+    succeeded(robot("backup", "--to", "monday"))
+    assert "hold the same rows" in succeeded(robot("diff", "monday", "workspace:"))
+    filled.robot.patch("/instruments/bhp.ax", json={"name": "New"})
+    done = robot("diff", "workspace:", "monday")
+    assert (done.returncode, "1 changed" in done.stdout) == (1, True)
+
+
 @pytest.fixture
 def s3() -> Iterator[Bucket]:
     with bucket() as made:
@@ -259,6 +267,7 @@ def test_a_backup_in_s3_is_read_back_and_restored_from_there(
     assert not list(tmp_path.glob("ptolemy-backup-*"))
     assert ("GET", "/".join(["", *there.split("/")[2:]])) in s3.asked
     succeeded(person("restore", "--from", there, "--workspace", new_workspace().slug))
+    assert succeeded(person("verify", there)).endswith(f"{there}: fine\n")
     assert "there already" in failed(person("backup", "--to", there))
     assert "there is no" in failed(person("restore", "--from", f"{s3.url}/other.zip"))
 

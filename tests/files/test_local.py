@@ -11,7 +11,7 @@ import pytest
 
 from ptolemy.files import scratch
 from ptolemy.files.local import LocalFiles
-from ptolemy.files.store import StorageFull
+from ptolemy.files.store import StorageFull, StorageUnavailable
 from tests.files.test_store import KEY, Broken
 
 DAY = 24 * 3600
@@ -31,6 +31,12 @@ def age(path: Path, seconds: float) -> Path:
     changed = path.stat().st_mtime - seconds
     os.utime(path, (changed, changed))
     return path
+
+
+async def test_a_file_that_can_not_be_opened_is_told_in_plain_words(files: LocalFiles) -> None:
+    files.path(KEY).mkdir(parents=True)
+    with pytest.raises(StorageUnavailable, match=f"{KEY} can't be read: Is a directory"):
+        await anext(files.read(KEY))
 
 
 async def test_a_full_disk_is_told_as_such_and_leaves_nothing(files: LocalFiles) -> None:

@@ -203,6 +203,13 @@ async def test_taken_ids_are_conflicts(desk: Desk) -> None:
     assert short(errors) == [(2, 3, "id", "conflict"), (4, 5, "id", "conflict"), (5, 6, "timestamp", "conflict")]
 
 
+async def test_a_row_that_is_there_already_conflicts_by_its_id_as_in_any_other_import(desk: Desk) -> None:
+    row = f"{uuid4()},bhp,close,2026-01-01,1\n"
+    assert await desk.load(f"id,{HEADER}{row}") == (1, [])
+    _, errors = await desk.load(f"id,{HEADER}{row}")
+    assert short(errors) == [(1, 2, "id", "conflict")]
+
+
 async def test_a_refused_row_takes_no_id_from_a_later_one(desk: Desk) -> None:
     await desk.load(HEADER + "bhp,close,2026-01-01,1\n")
     same = uuid4()

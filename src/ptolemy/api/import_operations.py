@@ -108,6 +108,9 @@ def import_operations() -> list[Operation]:
 async def _create(call: Call) -> Response:
     """The file is kept and the import waits for its turn: ask at `Location` how far it has come."""
     form = await _form(call)
+    if "file" in form.fields:
+        message = "must be sent as a file, with its name: curl -F file=@prices.csv"
+        raise Invalid(FieldError("file", "required", message))
     asked: ImportRequest = validated(ImportRequest, form.fields)
     admit_to_type(call, asked.resource_type)
     _refuse_options(asked)

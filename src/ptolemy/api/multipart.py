@@ -66,7 +66,11 @@ def _refuse_repeated(names: list[str]) -> None:
 def form_schema(model: Any) -> dict[str, Any]:
     """The OpenAPI of a form: the fields of `model`, and a file, or the upload that takes its place."""
     schema = model.model_json_schema()
-    file = {"type": "string", "format": "binary", "description": "CSV or a JSON array, also with gzip"}
+    file = {
+        "type": "string",
+        "format": "binary",
+        "description": "CSV, a JSON array, NDJSON or Parquet, also with gzip; of a workspace its ZIP",
+    }
     return {
         "requestBody": {
             "required": True,

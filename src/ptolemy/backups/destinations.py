@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
 from obstore.exceptions import BaseError
@@ -38,20 +38,18 @@ class Destination(Text):
             parts = urlsplit(text)
         except ValueError:
             parts = urlsplit("")
-        if parts.query or parts.fragment or not (_is_bucket(text) or _is_directory(text)):
+        if {"?", "#"} & set(text) or not (_is_bucket(parts) or _is_directory(parts)):
             raise ValueError(
                 f"must be s3://bucket/prefix, or file:/// and a directory like file:///srv/backups, got {seen(text)}"
             )
         return text
 
 
-def _is_bucket(url: str) -> bool:
-    parts = urlsplit(url)
+def _is_bucket(parts: SplitResult) -> bool:
     return parts.scheme == "s3" and bool(_BUCKET.fullmatch(parts.netloc) and _PREFIX.fullmatch(parts.path))
 
 
-def _is_directory(url: str) -> bool:
-    parts = urlsplit(url)
+def _is_directory(parts: SplitResult) -> bool:
     path = unquote(parts.path)
     return parts.scheme == "file" and not parts.netloc and path.startswith("/") and "\0" not in path
 

@@ -14,9 +14,10 @@ from typing import Any
 from ptolemy.backups.files import BackupFile
 from ptolemy.backups.findings import Finding
 from ptolemy.backups.opening import Backup, open_backup
-from ptolemy.catalogue import RESOURCES
+from ptolemy.catalogue import EXPORTED, RESOURCES
 
 _FIRST = 10
+_REFERENCES = {resource.table: resource.references() for resource in RESOURCES}
 
 
 @dataclass
@@ -54,13 +55,18 @@ class Comparison:
 def compare(one: Path, other: Path, only: Collection[str] | None = None) -> Comparison:
     """What has to happen to `one` to become `other`; `only` names the resources to look at.
 
-    A file that only one of them has counts as empty in the other.
+    A file that only one of them has counts as empty in the other. Exported files carry no types and name them by
+    identifier: beside such, an archive is compared without its types, and by their identifiers.
     """
     backups = open_backup(one), open_backup(other)
     sides = [_by_resource(backup) for backup in backups]
+    mixed = any(backup.manifest for backup in backups) and not all(backup.manifest for backup in backups)
+    names = [_schema_names(side) if mixed else {} for side in sides]
     differences = [
-        _difference(resource.table, *(side.get(resource.table) for side in sides))
-        for resource in RESOURCES
+        _difference(
+            resource.table, *(_rows(side.get(resource.table), known) for side, known in zip(sides, names, strict=True))
+        )
+        for resource in (EXPORTED.values() if mixed else RESOURCES)
         if any(resource.table in side for side in sides) and (only is None or resource.table in only)
     ]
     findings = [finding for backup in backups for finding in backup.findings]
@@ -72,9 +78,14 @@ def _by_resource(backup: Backup) -> dict[str, BackupFile]:
     return {file.resource: file for file in backup.files}
 
 
-def _difference(resource: str, one: BackupFile | None, other: BackupFile | None) -> Difference:
+def _schema_names(side: Mapping[str, BackupFile]) -> dict[str, str]:
+    """The identifiers of types, series and statuses, by id."""
+    named = [resource.table for resource in RESOURCES if resource.is_schema and resource.named_by == "identifier"]
+    return {_id(row): str(row.get("identifier")) for table in named for row in _rows(side.get(table), {})}
+
+
+def _difference(resource: str, before: Iterator[Mapping[str, Any]], after: Iterator[Mapping[str, Any]]) -> Difference:
     found = Difference(resource)
-    before, after = _rows(one), _rows(other)
     old, new, number = next(before, None), next(after, None), 1
     while old is not None or new is not None:
         old_id, new_id = _id(old), _id(new)
@@ -95,9 +106,13 @@ def _difference(resource: str, one: BackupFile | None, other: BackupFile | None)
     return found
 
 
-def _rows(file: BackupFile | None) -> Iterator[Mapping[str, Any]]:
+def _rows(file: BackupFile | None, names: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+    """The rows, what refers to a type as `names` call it."""
+    to_schema = [each.name for each in _REFERENCES[file.resource] if each.target.is_schema] if file and names else []
     for rows in file.rows() if file else ():
-        yield from rows.found or ()
+        for row in rows.found or ():
+            named = {name: names[row[name]] for name in to_schema if row.get(name) in names}
+            yield {**row, **named} if named else row
 
 
 def _id(row: Mapping[str, Any] | None) -> str:

@@ -77,6 +77,7 @@ class Rehearsals(Resource):
     singular = "rehearsal"
     collection = "rehearsals"
     lifecycle = Lifecycle(archive=False, hard_delete=False)
+    listed_by = ("upload_id", "backup_id", "status")
 
     status = Choice(*STATUSES, required=True)
     upload_id = RecordId()

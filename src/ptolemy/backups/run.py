@@ -346,5 +346,7 @@ def _check_in(job: Job) -> None:
 def _reason(error: Exception) -> str:
     """What went wrong with the destination, and what it said itself, where it said something."""
     said = error.detail if isinstance(error, Problem) else str(error)
+    if isinstance(error, OSError) and error.filename:
+        said = f"{error.strerror}: {error.filename}"
     cause = f"{error.__cause__}".partition("\n")[0] if error.__cause__ else ""
     return f"the destination takes no backup: {said}" + (f" ({cause})" if cause and cause not in said else "")

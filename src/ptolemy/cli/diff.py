@@ -38,8 +38,9 @@ def diff(
 ) -> None:
     """Show what is different between two backups: rows added, removed and changed, by resource and field.
 
-    Of a live workspace an archive is taken to a temporary file first, which takes a person with the role editor; the
-    connection is that of `ptolemy backup`. Exits 0 when both hold the same rows, 1 when they don't; 3, 4 or 5 when one
+    Of a live workspace a backup is taken to a temporary place first, over the connection of `ptolemy backup`: an
+    archive, which takes a person with the role editor, or beside a directory of exported files another such directory,
+    which a robot may take. Exits 0 when both hold the same rows, 1 when they don't; 3, 4 or 5 when one
     can't be read whole, see `ptolemy verify`.
     """
     from ptolemy.backups.diff import compare
@@ -48,7 +49,10 @@ def diff(
     from ptolemy.cli.failures import explained
 
     with told_in_one_line(), ExitStack() as held:
-        left, right = (held.enter_context(_at_hand(side, url, token, workspace, profile)) for side in (one, other))
+        name = "workspace" if any(map(_is_directory_of_files, (one, other))) else "workspace.zip"
+        left, right = (
+            held.enter_context(_at_hand(side, name, url, token, workspace, profile)) for side in (one, other)
+        )
         with explained():
             comparison = compare(left, right)
     if as_json:
@@ -60,11 +64,18 @@ def diff(
     raise typer.Exit(0 if comparison.equal else 1)
 
 
+def _is_directory_of_files(side: str) -> bool:
+    from ptolemy.formats.manifest import MANIFEST
+
+    path = Path(side)
+    return not side.startswith(_LIVE) and path.is_dir() and not (path / MANIFEST).exists()
+
+
 @contextmanager
 def _at_hand(
-    side: str, url: str | None, token: str | None, workspace: str | None, profile: str | None
+    side: str, name: str, url: str | None, token: str | None, workspace: str | None, profile: str | None
 ) -> Iterator[Path]:
-    """The backup as a path, for as long as the block lasts."""
+    """The backup as a path, for as long as the block lasts; `name` says of which kind one of a live workspace is."""
     from ptolemy.cli.connection import connected
     from ptolemy.cli.restore import local_backup
 
@@ -73,7 +84,7 @@ def _at_hand(
             yield path
         return
     with TemporaryDirectory(prefix="ptolemy-diff-") as folder:
-        path = Path(folder) / "workspace.zip"
+        path = Path(folder) / name
         with connected(url, token, side.removeprefix(_LIVE) or workspace, profile) as client:
             client.backup(path)
         yield path

@@ -22,13 +22,14 @@ EXAMPLE = (
 
 EXIT_CODES = {"fine": 0, "damaged": 3, "incomplete": 4, "unreadable": 5}
 
-BackupPath = Annotated[
-    Path, typer.Argument(exists=True, help="The ZIP of a workspace's export, or a directory of exported files.")
+BackupPlace = Annotated[
+    str,
+    typer.Argument(help="The ZIP of a workspace's export, one in S3 (`s3://…`), or a directory of exported files."),
 ]
 
 
 def verify(
-    backup: BackupPath,
+    backup: BackupPlace,
     subset: Annotated[str, typer.Option(help="How much of the values to look at, by chance: 10%.")] = "100%",
     rehearse: Annotated[
         bool,
@@ -50,23 +51,27 @@ def verify(
     touch; a backup that fails it exits 3.
     """
     from ptolemy.backups.verify import verify as verified
+    from ptolemy.cli.connection import told_in_one_line
     from ptolemy.cli.failures import explained, wrong_usage
+    from ptolemy.cli.restore import local_backup
 
     share = _share(subset)
-    if rehearse and backup.is_dir():
+    if rehearse and Path(backup).is_dir():
         wrong_usage("--rehearse is for the ZIP of a workspace: the files of a directory carry no types")
-    with explained():
-        report = verified(backup, share=share)
-    document = _document(report)
-    if not as_json:
-        _print(report)
-    code = EXIT_CODES[report.result]
-    if rehearse and code == 0:
-        rehearsal = _rehearse(backup, url, token, workspace, profile, as_json=as_json)
-        document["rehearsal"] = rehearsal.job
-        code = 0 if rehearsal.passed else EXIT_CODES["damaged"]
+    with told_in_one_line(), local_backup(backup) as path:
+        with explained():
+            report = verified(path, share=share)
+        report.backup = backup
+        document = _document(report)
         if not as_json:
-            _print_rehearsal(rehearsal)
+            _print(report)
+        code = EXIT_CODES[report.result]
+        if rehearse and code == 0:
+            rehearsal = _rehearse(path, url, token, workspace, profile, as_json=as_json)
+            document["rehearsal"] = rehearsal.job
+            code = 0 if rehearsal.passed else EXIT_CODES["damaged"]
+            if not as_json:
+                _print_rehearsal(rehearsal)
     if as_json:
         print(json.dumps(document, indent=2, ensure_ascii=False))
     raise typer.Exit(code)

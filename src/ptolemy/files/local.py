@@ -45,6 +45,8 @@ class LocalFiles:
             file = await asyncio.to_thread(self.path(key).open, "rb")
         except FileNotFoundError:
             raise missing(key) from None
+        except OSError as error:
+            raise StorageUnavailable("storage_unavailable", f"{key} can't be read: {error.strerror}") from error
         with file:
             while block := await asyncio.to_thread(file.read, _BLOCK):
                 yield block

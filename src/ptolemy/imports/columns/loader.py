@@ -116,15 +116,16 @@ class ValuesLoader:
             refused.refuse(archived, field, "parent_archived", f"the {called} is archived: restore it first")
 
     async def _refuse_conflicts(self, tx: Transaction, block: EncodedBlock, refused: _Refused) -> None:
+        """The id goes before the instant, as it does with the database itself."""
         before = int(refused.rows.sum())
         instruments, series = self._instruments.ids[block.instruments], self._series.ids[block.series]
         claims = Claims(instruments, series, block.times, block.ids, block.archived)
-        asked = np.flatnonzero(~refused.rows & ~block.archived)
-        taken = await taken_instants(tx, claims.at(asked))
-        refused.refuse(_mask(len(refused.rows), asked[taken]), "timestamp", "conflict", _SAME_INSTANT)
         named = np.flatnonzero(~refused.rows & block.recorded)
         used = await taken_ids(tx, block.ids[named])
         refused.refuse(_mask(len(refused.rows), named[used]), "id", "conflict", _SAME_ID)
+        asked = np.flatnonzero(~refused.rows & ~block.archived)
+        taken = await taken_instants(tx, claims.at(asked))
+        refused.refuse(_mask(len(refused.rows), asked[taken]), "timestamp", "conflict", _SAME_INSTANT)
         same_instant, same_id = repeated(claims, refused.rows)
         refused.refuse(same_instant, "timestamp", "conflict", _SAME_INSTANT)
         refused.refuse(same_id, "id", "conflict", _SAME_ID)
