@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import Handlers, read_operations
+from ptolemy.database.snapshots import settled
 from ptolemy.database.sql import Sql, every
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.read import Query
 from ptolemy.resources.events import Events, is_position, position_is
 
-_SETTLED = Sql("xid < pg_snapshot_xmin(pg_current_snapshot())")
 _PATIENCE = 20
 _PAUSE_SECONDS = 0.01
 
@@ -26,21 +26,27 @@ class EventHandlers(Handlers):
         """In the order of the feed: only what nothing can come before any more, behind a cursor or a position."""
         if query.sort:
             return query
-        await _settle(tx)
+        border = await _settled(tx)
+        told = Sql(f"xid < {border.text}", border.args)
         if query.after is not None and is_position(query.after):
-            return replace(query, after=None, where=every([_SETTLED, position_is(">", query.after)]))
-        return replace(query, where=_SETTLED)
+            return replace(query, after=None, where=every([told, position_is(">", query.after)]))
+        return replace(query, where=told)
 
 
-async def _settle(tx: Transaction) -> None:
-    """Waits a little for writers that are about to commit, so that who has just written finds their event."""
-    unsettled = Sql.of(
-        "select exists (select from events where workspace_id = ? and epoch = ?"
-        " and xid >= pg_snapshot_xmin(pg_current_snapshot()))",
-        tx.workspace_id,
-        tx.epoch,
-    )
+async def _settled(tx: Transaction) -> Sql:
+    """Up to where events are told; waits a little for writers that are about to commit.
+
+    So who has just written finds their event.
+    """
     for _ in range(_PATIENCE):
+        border = await settled(tx)
+        unsettled = Sql.of(
+            f"select exists (select from events where workspace_id = ? and epoch = ? and xid >= {border.text})",
+            tx.workspace_id,
+            tx.epoch,
+            *border.args,
+        )
         if not await tx.value(unsettled):
-            return
+            break
         await asyncio.sleep(_PAUSE_SECONDS)
+    return border
