@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,6 +20,7 @@ from ptolemy.database.pool import Database
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.plans import items
 from tests import house
+from tests.citus import CITUS, citus_database, on_one_node
 from tests.exactness import judge_answers
 from tests.product import NO_TLS, Workspace, answered
 from tests.serving import configured, serving, signed_in
@@ -31,8 +32,14 @@ settings.register_profile("ptolemy", deadline=None)
 settings.load_profile("ptolemy")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--on-citus", action="store_true", help="make databases on the cluster of PTOLEMY_TEST_CITUS")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     judge_answers()
+    if config.getoption("on_citus") and CITUS is None:
+        raise pytest.UsageError("--on-citus needs PTOLEMY_TEST_CITUS=postgresql://… of a coordinator")
     if workerinput := getattr(config, "workerinput", None):
         config.stash[_RUN] = Path(workerinput["run_directory"])
         return
@@ -63,17 +70,26 @@ def postgresql(pytestconfig: pytest.Config) -> Iterator[EmbeddedServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def new_database(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[str]]:
+    """Makes migrated, empty databases: on the run's server, or on a Citus cluster where the run is told so."""
+    if request.config.getoption("on_citus"):
+        return citus_database
+    server: EmbeddedServer = request.getfixturevalue("postgresql")
+    return lambda: house.migrated_database(server, request.config.stash[_RUN])
+
+
 @pytest.fixture(scope="module")
-def database_url(postgresql: EmbeddedServer, pytestconfig: pytest.Config) -> Iterator[str]:
+def database_url(new_database: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
     """A migrated, empty database of the module's own."""
-    with house.migrated_database(postgresql, pytestconfig.stash[_RUN]) as url:
+    with new_database() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def product_database_url(postgresql: EmbeddedServer, pytestconfig: pytest.Config) -> Iterator[str]:
+def product_database_url(new_database: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
     """The running product's database."""
-    with house.migrated_database(postgresql, pytestconfig.stash[_RUN]) as url:
+    with new_database() as url:
         yield url
 
 
@@ -84,9 +100,11 @@ def product_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def product_url(product_database_url: str, product_files: Path) -> Iterator[str]:
+def product_url(product_database_url: str, product_files: Path, pytestconfig: pytest.Config) -> Iterator[str]:
     """The address of the running product."""
-    with serving(configured(product_database_url, product_files)) as url:
+    on_citus = pytestconfig.getoption("on_citus")
+    dsn = on_one_node(product_database_url) if on_citus else product_database_url
+    with serving(configured(dsn, product_files)) as url:
         yield url
 
 
@@ -116,10 +134,9 @@ def events(product_database_url: str, workspace: Workspace) -> Callable[..., lis
     async def read() -> list[dict[str, Any]]:
         driver = await asyncpg.connect(product_database_url)
         try:
+            workspace_id = await driver.fetchval("select id from workspaces where slug = $1", workspace.slug)
             rows = await driver.fetch(
-                "select e.* from events e join workspaces w on w.id = e.workspace_id"
-                " where w.slug = $1 order by e.epoch, e.xid, e.id",
-                workspace.slug,
+                "select * from events where workspace_id = $1 order by epoch, xid, id", workspace_id
             )
         finally:
             await driver.close()

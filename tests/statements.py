@@ -14,6 +14,10 @@ REMEMBERED = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_stateme
 
 _TABLE = re.compile(r'\b(?:from|join|into|update|copy)\s+(?:only\s+)?"?([a-z_]+)')
 _UNSTABLE = re.compile(r"\bclock_timestamp\(|\b(?:coalesce\(|case )[^=]*\bnow\(\)")
+_SAYS_WORKSPACE = re.compile(r"\bworkspace_id\b\S* = (\$|')")
+_OWN_NUMBERS = re.compile(r"\bpg_current_(snapshot|xact_id)\b")
+_SETTLED = "pg_snapshot_xmin(pg_current_snapshot())"
+"""`database/snapshots.py` puts it into queries where the tables aren't distributed, and only there."""
 _SCHEMA = re.compile(r"\s*(create|alter|drop|grant|analyze|truncate|begin|commit|rollback|set|savepoint|release)\b")
 
 
@@ -38,9 +42,34 @@ def fault(statement: str, tenant_tables: set[str]) -> str | None:
         return "skips locked rows of a distributed table"
     if text.startswith("insert") and " select " in text and not re.search(r" returning | on conflict ", text):
         return "becomes a COPY to the shards, which row-level security refuses: add `returning`"
+    if any(_forgets_workspace(query, tenant_tables) for query in _queries_within(text)):
+        return "has a query within it that doesn't say which workspace by a value, so that all nodes are asked"
+    if _OWN_NUMBERS.search(text.replace(_SETTLED, "")):
+        return "takes the worker's number of a transaction for the coordinator's"
     if text.startswith("update") and _UNSTABLE.search(text):
         return "computes an instant where it can't be computed beforehand"
     return "sets a setting by a function" if "set_config(" in text else None
+
+
+def _queries_within(text: str) -> list[str]:
+    """The queries in parentheses, each without those within itself."""
+    found, open_at = [], [""]
+    for part in re.split(r"([()])", text):
+        if part == "(":
+            open_at.append("")
+        elif part == ")" and len(open_at) > 1:
+            inner = open_at.pop()
+            if re.match(r"\s*(select|with)\b", inner):
+                found.append(inner)
+            else:
+                open_at[-1] += f"({inner})"
+        else:
+            open_at[-1] += part
+    return found
+
+
+def _forgets_workspace(query: str, tenant_tables: set[str]) -> bool:
+    return bool(set(_TABLE.findall(query)) & tenant_tables) and not _SAYS_WORKSPACE.search(query)
 
 
 async def _unfit(server: EmbeddedServer, template: str) -> list[str]:

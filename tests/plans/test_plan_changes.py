@@ -16,7 +16,7 @@ from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.plans import item_quota, items
 from ptolemy.plans.plan import Plan
 from tests.plans.desk import Desk
-from tests.product import answered, problem
+from tests.product import answered, problem, wait_for
 
 LARGE = Plan(items=1_000_000)
 
@@ -111,7 +111,10 @@ def test_overage_is_told_once_a_month(desk: Desk) -> None:
     desk.within(tell_of_overage)
     desk.instruments("c")
     desk.within(tell_of_overage)
-    [event] = answered(desk.workspace.admin.get("/events?event_type=plan.overage_started"), 200)["data"]
+    # Writers of other workspaces hold the feed back for a moment.
+    [event] = wait_for(
+        lambda: answered(desk.workspace.admin.get("/events?event_type=plan.overage_started"), 200)["data"] or None
+    )
     assert (event["actor"]["type"], event["resource_identifier"]) == ("system", desk.workspace.slug)
     assert event["changes"]["items"] == {"from": None, "to": 1}
 

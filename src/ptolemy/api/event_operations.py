@@ -12,6 +12,7 @@ from starlette.responses import Response
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import Handlers, read_operations
 from ptolemy.api.services import Call
+from ptolemy.database.snapshots import settled
 from ptolemy.database.sql import Sql, every
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.cursors import Cursors
@@ -20,7 +21,6 @@ from ptolemy.events.retention import forgotten_up_to
 from ptolemy.kernel.problems import Gone
 from ptolemy.resources.events import Events, Place, is_position, place_of, position_is, position_of
 
-_SETTLED = Sql("xid < pg_snapshot_xmin(pg_current_snapshot())")
 _PATIENCE = 20
 _PAUSE_SECONDS = 0.01
 
@@ -46,10 +46,11 @@ class EventHandlers(Handlers):
         """In the order of the feed: only what nothing can come before any more, behind a cursor or a position."""
         if query.sort:
             return query
-        await _settle(tx)
+        border = await _settled(tx)
+        told = Sql(f"xid < {border.text}", border.args)
         if query.after is not None and is_position(query.after):
-            return replace(query, after=None, where=every([_SETTLED, position_is(">", query.after)]))
-        return replace(query, where=_SETTLED)
+            return replace(query, after=None, where=every([told, position_is(">", query.after)]))
+        return replace(query, where=told)
 
 
 def _place(after: str, cursors: Cursors) -> Place:
@@ -72,15 +73,20 @@ async def _refuse_behind(tx: Transaction, place: Place) -> None:
         raise Gone("events_forgotten", detail, more={"forgotten_up_to": position_of(last)})
 
 
-async def _settle(tx: Transaction) -> None:
-    """Waits a little for writers that are about to commit, so that who has just written finds their event."""
-    unsettled = Sql.of(
-        "select exists (select from events where workspace_id = ? and epoch = ?"
-        " and xid >= pg_snapshot_xmin(pg_current_snapshot()))",
-        tx.workspace_id,
-        tx.epoch,
-    )
+async def _settled(tx: Transaction) -> Sql:
+    """Up to where events are told; waits a little for writers that are about to commit.
+
+    So who has just written finds their event.
+    """
     for _ in range(_PATIENCE):
+        border = await settled(tx)
+        unsettled = Sql.of(
+            f"select exists (select from events where workspace_id = ? and epoch = ? and xid >= {border.text})",
+            tx.workspace_id,
+            tx.epoch,
+            *border.args,
+        )
         if not await tx.value(unsettled):
-            return
+            break
         await asyncio.sleep(_PAUSE_SECONDS)
+    return border

@@ -18,8 +18,9 @@ class ItemHandlers(Handlers):
     async def one(self, tx: Transaction, key: str) -> Row:
         items = CompositeTimeSeriesValueItems
         wanted = every([Sql.of("workspace_id = ?", tx.workspace_id), await items.among(tx, [key])])
-        picked = f"select {items.selected(items.table)} from {items.table}"
-        row = await tx.row(Sql(f"{picked} where {wanted.text}", wanted.args))
+        shown = items.selected(items.table, tx.workspace_id)
+        text = f"select {shown.text} from {items.table} where {wanted.text}"
+        row = await tx.row(Sql(text, (*shown.args, *wanted.args)))
         if row is None:
             raise NotFound("not_found", f"no {items.called} {key!r} here")
         return row

@@ -62,11 +62,12 @@ async def begin_due(tx: Transaction, surroundings: Surroundings) -> int:
         Sql.of(
             "select p.* from backup_policies p"
             " where p.workspace_id = ? and p.active and p.next_run_at <= ?"
-            " and not exists (select from backups b where b.workspace_id = p.workspace_id and b.policy_id = p.id"
+            " and not exists (select from backups b where b.workspace_id = ? and b.policy_id = p.id"
             "  and b.status in ('queued', 'processing'))"
             " order by p.id for no key update",
             tx.workspace_id,
             now,
+            tx.workspace_id,
         )
     )
     for policy in due:

@@ -101,9 +101,10 @@ async def _policies(tx: Transaction) -> Sequence[Row]:
         Sql.of(
             "select p.*,"
             " (select max(b.taken_at) from backups b"
-            "  where b.workspace_id = p.workspace_id and b.policy_id = p.id and b.status = 'completed'"
+            "  where b.workspace_id = ? and b.policy_id = p.id and b.status = 'completed'"
             "  and b.removed_at is null and (b.verified_at is not null or p.verify = 'never')) as newest_good_at"
             " from backup_policies p where p.workspace_id = ? and p.active order by p.id",
+            tx.workspace_id,
             tx.workspace_id,
         )
     )

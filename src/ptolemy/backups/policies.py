@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from ptolemy.backups.cron import Cron, next_turn
 from ptolemy.backups.destinations import Destination, refusal
 from ptolemy.backups.surroundings import Surroundings
+from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.fields import Boolean, Choice, Computed, Integer, Text, Timestamp, Timezone
 from ptolemy.engine.resource import Lifecycle, Resource, Unique
@@ -30,12 +32,13 @@ class _Run(Computed[dict[str, Any]]):
     names: Sequence[str]
     condition: str
 
-    def sql(self, table: str) -> str:
+    def sql(self, table: str, workspace_id: UUID) -> Sql:
         members = ", ".join(f"'{name}', b.{name}" for name in self.names)
-        return (
+        return Sql.of(
             f"(select json_build_object({members}) from backups b"
-            f" where b.workspace_id = {table}.workspace_id and b.policy_id = {table}.id and {self.condition}"
-            " order by b.id desc limit 1)"
+            f" where b.workspace_id = ? and b.policy_id = {table}.id and {self.condition}"
+            " order by b.id desc limit 1)",
+            workspace_id,
         )
 
     def show(self, stored: Any) -> Any:

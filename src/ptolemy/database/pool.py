@@ -21,6 +21,9 @@ from ptolemy.kernel.problems import NotFound
 KEEPS_FILES = "ptolemy files "
 """How a process calls itself in `pg_stat_activity` that keeps files, before the identity of their store."""
 
+_INSTALLATION = """
+select epoch, exists (select from pg_extension where extname = 'citus') as distributed from installation
+"""
 _OF_WORKSPACES = re.compile(r'constraint "(?:jobs|memberships|tokens)_workspace_id_fkey"')
 """Refuse what somebody adds to a workspace that was removed a moment ago."""
 
@@ -41,8 +44,8 @@ class Connections(NamedTuple):
 class Database:
     """An open database. `Database.open(dsn)`, then `transaction(caller)` for nearly everything."""
 
-    def __init__(self, dsn: str, app: asyncpg.Pool, owner: asyncpg.Pool, epoch: int) -> None:
-        self.dsn, self._app, self._owner, self.epoch = dsn, app, owner, epoch
+    def __init__(self, dsn: str, app: asyncpg.Pool, owner: asyncpg.Pool, epoch: int, *, distributed: bool) -> None:
+        self.dsn, self._app, self._owner, self.epoch, self._distributed = dsn, app, owner, epoch, distributed
         self.on_events: Callable[[UUID], None] = lambda _: None
         """Called with each workspace whose events have just been committed; it must return at once."""
 
@@ -57,8 +60,9 @@ class Database:
         owner = await _pool(dsn, OWNER, owner_connections, files)
         try:
             async with owner.acquire() as driver:
-                epoch = await driver.fetchval("select epoch from installation")
-            return cls(dsn, await _pool(dsn, APP, app_connections, files), owner, epoch)
+                found = await driver.fetchrow(_INSTALLATION)
+            app = await _pool(dsn, APP, app_connections, files)
+            return cls(dsn, app, owner, found["epoch"], distributed=found["distributed"])
         except BaseException:
             await owner.close()
             raise
@@ -72,7 +76,7 @@ class Database:
         """Under row-level security in the caller's workspace; commits at the end, rolls back when it raises."""
         async with self._app.acquire() as driver:
             async with _begun(driver, f"begin; {_workspace(caller)}"):
-                tx = Transaction(driver, caller, self.epoch)
+                tx = self._transaction(driver, caller)
                 yield tx
                 await tx.settle()
             self._tell(tx)
@@ -81,7 +85,7 @@ class Database:
     async def within(self, tx: Transaction, caller: Caller) -> AsyncIterator[Transaction]:
         """The same transaction on behalf of another caller, in their workspace, until the block ends."""
         await tx.driver.execute(_workspace(caller))
-        inner = Transaction(tx.driver, caller, self.epoch)
+        inner = self._transaction(tx.driver, caller)
         inner.told = tx.told
         yield inner
         await inner.settle()
@@ -93,14 +97,14 @@ class Database:
         """Reads that all see the same instant of the caller's workspace, under row-level security."""
         begin = f"begin isolation level repeatable read read only; {_workspace(caller)}"
         async with self._app.acquire() as driver, _begun(driver, begin):
-            yield Transaction(driver, caller, self.epoch)
+            yield self._transaction(driver, caller)
 
     @asynccontextmanager
     async def bulk(self, caller: Caller) -> AsyncIterator[Transaction]:
         """As the owner, whom row-level security doesn't bind: COPY FROM is refused under it. Mind `workspace_id`."""
         async with self._owner.acquire() as driver:
             async with _begun(driver, "begin"):
-                tx = Transaction(driver, caller, self.epoch)
+                tx = self._transaction(driver, caller)
                 yield tx
                 await tx.settle()
             self._tell(tx)
@@ -153,6 +157,9 @@ class Database:
     async def listener(self) -> Driver:
         """A connection of its own, to LISTEN on; the caller closes it."""
         return await asyncpg.connect(self.dsn, command_timeout=60)
+
+    def _transaction(self, driver: Driver, caller: Caller) -> Transaction:
+        return Transaction(driver, caller, self.epoch, distributed=self._distributed)
 
     def _tell(self, tx: Transaction) -> None:
         for workspace_id in tx.told:

@@ -62,12 +62,13 @@ class Session:
 class Transaction(Session):
     """An open transaction in one workspace, on behalf of one caller.
 
-    `tally` is what was counted so far, for `at_end` to write: all at once, as late as can be.
+    `tally` is what was counted so far, for `at_end` to write: all at once, as late as can be. `distributed` says that
+    tenant tables lie on other servers, which number their transactions themselves.
     """
 
-    def __init__(self, driver: Driver, caller: Caller, epoch: int) -> None:
+    def __init__(self, driver: Driver, caller: Caller, epoch: int, *, distributed: bool = False) -> None:
         super().__init__(driver)
-        self.caller, self.epoch = caller, epoch
+        self.caller, self.epoch, self.distributed = caller, epoch, distributed
         self.told: set[UUID] = set()
         """The workspaces that this transaction has written events of."""
         self.tally: Counter[str] = Counter()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Overtaken, Row, Transaction
 from ptolemy.engine import lookup
 from ptolemy.engine.resource import ARCHIVED_AT, Resource, times
@@ -32,7 +33,12 @@ async def record(tx: Transaction, resource: Resource, changes: Sequence[Change])
     Raises `Overtaken` where these events would stand before earlier ones of the same record.
     """
     xid = await log.record(tx, [_entry(resource, change) for change in changes])
-    if any(_is_before(xid, change.old) for change in changes if change.old):
+    waited_for = [old for _, old, _, _ in changes if old is not None and old.get(lookup.WRITTEN_BY) is not None]
+    if tx.distributed:
+        overtaken = bool(waited_for) and await _is_before_events(tx, xid, waited_for)
+    else:
+        overtaken = any(_is_before(xid, old) for old in waited_for)
+    if overtaken:
         raise Overtaken
     await count(tx, resource, changes)
 
@@ -43,8 +49,23 @@ def _is_before(xid: int, old: Row) -> bool:
     Who waits for a record may have a number already, while a younger one goes first. The numbers of records have 32
     bits and come round, so only a difference that contenders can have is taken for one.
     """
-    written_by = old.get(lookup.WRITTEN_BY)
-    return written_by is not None and 0 < (written_by - xid) % 2**32 < _CONTENDERS
+    number: int = old[lookup.WRITTEN_BY]
+    return 0 < (number - xid) % 2**32 < _CONTENDERS
+
+
+async def _is_before_events(tx: Transaction, xid: int, olds: Sequence[Row]) -> bool:
+    """The same by the events that records have: the numbers in their rows are those of another server."""
+    found: bool = await tx.value(
+        Sql.of(
+            "select exists (select from events"
+            " where workspace_id = ? and epoch = ? and xid > ? and resource_id = any(?::uuid[]))",
+            tx.workspace_id,
+            tx.epoch,
+            xid,
+            [old["id"] for old in olds],
+        )
+    )
+    return found
 
 
 async def count(tx: Transaction, resource: Resource, changes: Sequence[Change]) -> None:

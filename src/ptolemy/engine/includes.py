@@ -85,9 +85,10 @@ async def _linked(tx: Transaction, of: Links, rows: Sequence[Row]) -> set[UUID]:
 async def _fetched(tx: Transaction, resource: type[Resource], ids: Collection[UUID]) -> dict[UUID, Row]:
     if not ids:
         return {}
+    shown = resource.selected(resource.table, tx.workspace_id)
     statement = Sql.of(
-        f"select {resource.selected(resource.table)} from {resource.table}"
-        " where workspace_id = ? and id = any(?) order by id",
+        f"select {shown.text} from {resource.table} where workspace_id = ? and id = any(?) order by id",
+        *shown.args,
         tx.workspace_id,
         list(ids),
     )

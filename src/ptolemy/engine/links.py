@@ -41,8 +41,9 @@ async def difference(
 async def names(tx: Transaction, of: Links, row: Row) -> list[str]:
     """What the links of a record are shown as now."""
     owner = of.owner.target.table
+    shown = of.sql(owner, tx.workspace_id)
     statement = Sql.of(
-        f"select {of.sql(owner)} from {owner} where workspace_id = ? and id = ?", tx.workspace_id, row["id"]
+        f"select {shown.text} from {owner} where workspace_id = ? and id = ?", *shown.args, tx.workspace_id, row["id"]
     )
     found: list[str] = await tx.value(statement)
     return found

@@ -32,14 +32,13 @@ async def one(tx: Transaction, resource: type[Resource], key: str, *, lock: Lock
 
     A locked one says by which transaction it was `written_by`.
     """
-    picked = resource.selected(resource.table) + (
-        f", {resource.table}.xmin::text::bigint as {WRITTEN_BY}" if lock else ""
-    )
+    picked = resource.selected(resource.table, tx.workspace_id)
+    written_by = f", {resource.table}.xmin::text::bigint as {WRITTEN_BY}" if lock else ""
     for condition in _ways(resource, key) * _LOOKS:
         wanted = every([Sql.of("workspace_id = ?", tx.workspace_id), condition])
         newest = " order by archived_at desc limit 1" if condition.text.endswith("not null") else ""
-        statement = f"select {picked} from {resource.table} where {wanted.text}{newest} {lock}"
-        if row := await tx.row(Sql(statement, wanted.args)):
+        statement = f"select {picked.text}{written_by} from {resource.table} where {wanted.text}{newest} {lock}"
+        if row := await tx.row(Sql(statement, (*picked.args, *wanted.args))):
             return row
     raise NotFound("not_found", f"no {resource.called} {key!r} here")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
 
-from ptolemy.database.sql import Sql
+from ptolemy.database.sql import Sql, joined
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
 from ptolemy.engine.fields.computed import Computed
@@ -126,9 +127,11 @@ class Resource:
         return [field for field in cls.computed.values() if isinstance(field, Links)]
 
     @classmethod
-    def selected(cls, row: str) -> str:
+    def selected(cls, row: str, workspace_id: UUID) -> Sql:
         """The select list of all that an answer shows, where `row` names the record's row."""
-        return ", ".join([f"{row}.*", *(f"{of.sql(row)} as {name}" for name, of in cls.computed.items())])
+        computed = {name: of.sql(row, workspace_id) for name, of in cls.computed.items()}
+        shown = (Sql(f"{expression.text} as {name}", expression.args) for name, expression in computed.items())
+        return joined(", ", [Sql(f"{row}.*"), *shown])
 
     @classmethod
     async def among(cls, tx: Transaction, keys: Collection[str]) -> Sql:

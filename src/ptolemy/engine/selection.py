@@ -39,19 +39,21 @@ class Selection:
         found = self._found(segment)
         by = order_by(segment, [key.subject.sql for key in segment.keys])
         if not self._through_keys:
-            picked = self._resource.selected("found")
-            return Sql(f"select {picked} from {found.text} order by {by} limit {count}", found.args)
+            shown = self._resource.selected("found", self._workspace_id)
+            text = f"select {shown.text} from {found.text} order by {by} limit {count}"
+            return Sql(text, (*shown.args, *found.args))
+        shown = self._resource.selected("t", self._workspace_id)
         picked = ", ".join(
             f"{key.subject.sql} as {name}" for key, name in zip(self._keys, self._names, strict=True) if name != "id"
         )
         again = order_by(segment, [f"k.{self._names[self._keys.index(key)]}" for key in segment.keys])
         custom = [f", k.{name}" for key, name in zip(self._keys, self._names, strict=True) if key.subject.custom]
         return Sql(
-            f"select {self._resource.selected('t')}{''.join(custom)}"
+            f"select {shown.text}{''.join(custom)}"
             f" from (select id{', ' if picked else ''}{picked} from {found.text} order by {by} limit {count}) k"
             f" join {self._resource.table} t on t.workspace_id = ? and t.id = k.id"
             f" order by {again}",
-            (*found.args, self._workspace_id),
+            (*shown.args, *found.args, self._workspace_id),
         )
 
     def count(self) -> Sql:

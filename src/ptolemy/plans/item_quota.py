@@ -11,6 +11,7 @@ import time
 from uuid import UUID
 
 from ptolemy.database.pool import Database
+from ptolemy.database.snapshots import NOW, Snapshot, shown
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
 from ptolemy.kernel.actors import SYSTEM, Caller
@@ -102,11 +103,12 @@ async def count_up(database: Database, workspace_id: UUID, *, patience_seconds: 
     async with database.transaction(Caller(workspace_id, SYSTEM)) as tx:
         if not await _is_uncounted(tx):
             return True
-        border = await tx.value(Sql("select pg_snapshot_xmax(pg_current_snapshot())::text::bigint"))
+        border = Snapshot.of(await tx.value(Sql(f"select {NOW}"))).xmax
     deadline, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS
     while True:
-        async with database.session() as session:
-            oldest = await session.value(Sql("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint"))
+        async with database.transaction(Caller(workspace_id, SYSTEM)) as tx:
+            now = await tx.value(Sql(f"select {NOW}"))
+            oldest = Snapshot.of(await shown(tx, now)).xmin
         if oldest >= border:
             break
         if time.monotonic() > deadline:

@@ -31,6 +31,9 @@ async def settle(tx: Transaction) -> None:
     tx.tally.clear()
     if not changes:
         return
+    if tx.distributed:
+        # Only so the coordinator knows that this transaction writes: a new quota waits for those that don't know of it.
+        await tx.run(Sql("select pg_current_xact_id()"))
     statement = Sql.of(
         "insert into item_counts (workspace_id, id, kind, items, limited)"
         " select ?, new.*, exists (select from item_quotas where workspace_id = ?)"

@@ -26,8 +26,8 @@ class ItemId(Computed[UUID]):
     fault = "invalid_id"
     shown = {"type": "string", "format": "uuid"}
 
-    def sql(self, table: str) -> str:
-        return f"{table}.value_id || '/' || {table}.field_key"
+    def sql(self, table: str, workspace_id: UUID) -> Sql:
+        return Sql(f"{table}.value_id || '/' || {table}.field_key")
 
     def show(self, stored: Any) -> str:
         value_id, _, field_key = stored.partition("/")

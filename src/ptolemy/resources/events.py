@@ -26,9 +26,9 @@ class Position(Computed[str]):
     sent = {"type": "string", "pattern": f"^{_POSITION.pattern}$"}
     special_operators = frozenset(_SIGNS)
 
-    def sql(self, table: str) -> str:
+    def sql(self, table: str, workspace_id: UUID) -> Sql:
         epoch, xid = f"lpad(to_hex({table}.epoch), 8, '0')", f"lpad(to_hex({table}.xid::text::bigint), 16, '0')"
-        return f"{epoch} || '-' || {xid} || '-' || {table}.id"
+        return Sql(f"{epoch} || '-' || {xid} || '-' || {table}.id")
 
     def accept(self, value: Any) -> str:
         if not isinstance(value, str) or not _POSITION.fullmatch(value):
@@ -81,8 +81,9 @@ class Actor(Computed[dict[str, Any]]):
         "required": ["type", "id", "name"],
     }
 
-    def sql(self, table: str) -> str:
-        return f"json_build_object('type', {table}.actor_type, 'id', {table}.actor_id, 'name', {table}.actor_name)"
+    def sql(self, table: str, workspace_id: UUID) -> Sql:
+        parts = ", ".join(f"'{name}', {table}.actor_{name}" for name in ("type", "id", "name"))
+        return Sql(f"json_build_object({parts})")
 
     def show(self, stored: Any) -> Any:
         return msgspec.Raw(stored.encode())

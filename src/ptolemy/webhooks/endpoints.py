@@ -81,15 +81,16 @@ async def test_webhook(tx: Transaction, key: str, now: datetime) -> Row:
     row = await lookup.one(tx, Webhooks, key, lock="for no key update")
     if not row["active"]:
         raise Conflict("webhook_inactive", "the webhook is not active: set active to true first")
-    await record(tx, [Entry("webhook.tested", "webhook", row["id"])])
+    xid = await record(tx, [Entry("webhook.tested", "webhook", row["id"])])
     event = await tx.row(
         Sql.of(
             "select id, event_type, resource_id from events"
-            " where workspace_id = ? and resource_id = ? and epoch = ? and xid = pg_current_xact_id()"
+            " where workspace_id = ? and resource_id = ? and epoch = ? and xid = ?"
             " order by id desc limit 1",
             tx.workspace_id,
             row["id"],
             tx.epoch,
+            xid,
         )
     )
     assert event is not None  # noqa: S101 - written above

@@ -12,10 +12,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from ptolemy.database.snapshots import NOTHING, NOW, Snapshot, shown
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Session, Transaction
 from ptolemy.jobs.job import LeaseLost
-from ptolemy.webhooks.snapshots import NOTHING, Snapshot
 
 CHANNEL = "ptolemy_events"
 EVENTS_AT_ONCE = 1000
@@ -40,7 +40,7 @@ async def lock(tx: Transaction) -> Locked:
         tx.epoch,
     )
     wanted = await tx.value(statement)
-    return Locked(await tx.value(Sql("select pg_current_snapshot()::text")), wanted)
+    return Locked(await tx.value(Sql(f"select {NOW}")), wanted)
 
 
 async def settle(tx: Transaction, locked: Locked) -> None:
@@ -121,7 +121,7 @@ async def hold(tx: Transaction, token: UUID, lease_seconds: float) -> Row:
             "update webhook_feeds"
             " set lease_until = clock_timestamp() + ?"
             " where workspace_id = ? and lease_token = ?"
-            " returning epoch, seen, reading, after_xid, after_id, pg_current_snapshot()::text as now",
+            f" returning epoch, seen, reading, after_xid, after_id, {NOW} as now",
             timedelta(seconds=lease_seconds),
             tx.workspace_id,
             token,
@@ -129,7 +129,7 @@ async def hold(tx: Transaction, token: UUID, lease_seconds: float) -> Row:
     )
     if held is None:
         raise LeaseLost
-    return held
+    return {**held, "now": await shown(tx, held["now"])}
 
 
 async def read_on(tx: Transaction, held: Row, wanted: Sql) -> News:

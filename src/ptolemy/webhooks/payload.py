@@ -23,8 +23,10 @@ class Payloads:
 
     async def of(self, tx: Transaction, event_ids: Collection[UUID]) -> dict[UUID, bytes]:
         """The bodies, by event; those that are kept no longer are missing."""
+        shown = Events.selected("e", tx.workspace_id)
         statement = Sql.of(
-            f"select {Events.selected('e')} from events e where workspace_id = ? and id = any(?::uuid[])",
+            f"select {shown.text} from events e where workspace_id = ? and id = any(?::uuid[])",
+            *shown.args,
             tx.workspace_id,
             list(event_ids),
         )

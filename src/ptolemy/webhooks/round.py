@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 
+from ptolemy.database.snapshots import Snapshot
 from ptolemy.database.sql import Sql, some
 from ptolemy.database.transaction import Overtaken, Row, Transaction
 from ptolemy.jobs.job import LeaseLost
@@ -17,7 +18,6 @@ from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.webhooks import deliveries, feed
 from ptolemy.webhooks.endpoint_queue import Delivering, EndpointQueue
 from ptolemy.webhooks.event_types import ALL, matches
-from ptolemy.webhooks.snapshots import Snapshot
 
 log = structlog.get_logger("ptolemy.webhooks")
 

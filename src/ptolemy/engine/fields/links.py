@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+from ptolemy.database.sql import Sql
 from ptolemy.engine.fields.computed import Computed
 from ptolemy.engine.fields.field import JsonSchema
 from ptolemy.engine.fields.reference import Reference
@@ -52,14 +54,15 @@ class Links(Computed[list[str]]):
             raise ValueError(f"must be a list of at most {MAX_LINKS} UUIDs or names, got {seen(value)}")
         return [str(self.other.accept(key)) for key in value]
 
-    def sql(self, table: str) -> str:
+    def sql(self, table: str, workspace_id: UUID) -> Sql:
         target, other = self.other.target, self.other.name
-        return (
+        return Sql.of(
             f"array(select other.{target.named_by}"
             f" from {self.link.table} link"
             f" join {target.table} other on other.workspace_id = link.workspace_id and other.id = link.{other}"
-            f" where link.workspace_id = {table}.workspace_id and link.{self.owner.name} = {table}.id"
-            f" order by other.{target.named_by}, other.id)"
+            f" where link.workspace_id = ? and link.{self.owner.name} = {table}.id"
+            f" order by other.{target.named_by}, other.id)",
+            workspace_id,
         )
 
     def show(self, stored: Any) -> list[str]:
