@@ -132,8 +132,8 @@ class _Bounded(io.RawIOBase):
         target = memoryview(cast(bytearray, buffer))
         try:
             content = self._source.read(min(len(target), self._left + 1, _AT_ONCE))
-        except BROKEN as error:
-            raise UnreadableFile("damaged_archive", f"{self._file.name} is damaged: {error}") from None
+        except BROKEN:
+            raise UnreadableFile("damaged_archive", f"{self._file.name} is damaged: it can't be unpacked") from None
         self._left -= len(content)
         if self._left < 0:
             raise UnreadableFile("damaged_archive", f"{self._file.name} is larger than the manifest says")
