@@ -82,6 +82,14 @@ def test_a_destination_that_is_no_address_is_refused_with_what_it_must_be(vault:
     assert answer["detail"].startswith("destination: must be s3://bucket/prefix, or file:///")
 
 
+@pytest.mark.parametrize("scheme", ["file", "s3"])
+def test_the_scheme_of_a_destination_is_kept_in_lower_case(vault: Vault, scheme: str) -> None:
+    url = vault.directory.as_uri() if scheme == "file" else vault.bucket.url
+    policy = vault.policy(destination=f"{scheme.upper()}{url.removeprefix(scheme)}")
+    assert policy["destination"] == url
+    assert vault.back_up(policy)["location"].startswith(f"{url}/")
+
+
 def test_the_least_that_a_policy_says_is_name_schedule_and_destination(vault: Vault) -> None:
     assert refused_fields(vault.workspace.admin.post("/backup-policies", json={})) == dict.fromkeys(
         ("name", "schedule", "destination"), "required"
