@@ -64,6 +64,7 @@ KINDS: Mapping[str, str] = {
     "Items": "a list of `{field_key, value}`, defined by the fields of the series",
     "Json": "a JSON object of your own, at most 1 MB and 50 levels",
     "LastRun": "`{id, status, taken_at, completed_at, error}` of its newest run",
+    "Mention": "the UUID of another record, which may be gone; a filter takes its name, too",
     "Mic": "a market identifier code of four capital letters and digits, ISO 10383, by its form",
     "NewestVerified": "`{id, taken_at, verified_at}` of its newest verified backup that is still there",
     "Number": "an exact decimal: see [exact numbers](../concepts/exact-numbers.md)",

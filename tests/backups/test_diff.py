@@ -87,6 +87,23 @@ def test_a_directory_and_an_archive_of_the_same_data_are_equal(
     assert (found.resource, dict(found.fields)) == ("instruments", {"name": 1, "updated_at": 1})
 
 
+@pytest.mark.parametrize("file_format", ["csv", "ndjson", "parquet"])
+def test_exported_files_of_any_format_and_an_archive_of_the_same_data_are_equal(
+    file_format: str, workspace: Workspace, before: Path, tmp_path: Path
+) -> None:
+    files, nested = tmp_path / "files", tmp_path / "nested"
+    for directory, chosen in ((files, file_format), (nested, "json")):
+        directory.mkdir()
+        for table in EXPORTED:
+            (directory / f"{table}.{chosen}").write_bytes(workspace.export(table, format=chosen))
+    for other in (before, nested):
+        assert told(files, other) == told(other, files) == {}
+    change = {"name": "BHP", "field_values": {"sector": "Gold"}}
+    answered(workspace.robot.patch("/instruments/bhp.ax", json=change), 200)
+    [found] = told(files, saved(workspace, tmp_path / "after.zip")).values()
+    assert (found.resource, dict(found.fields)) == ("instruments", {"name": 1, "field_values": 1, "updated_at": 1})
+
+
 def test_the_command_tells_by_its_exit_code(workspace: Workspace, before: Path, tmp_path: Path) -> None:
     workspace.create("instruments", identifier="new", name="New", type_id="equity")
     after = saved(workspace, tmp_path / "after.zip")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from tests.backups.vault import Vault
 from tests.product import answered, wait_for
@@ -46,3 +50,26 @@ def test_a_policy_that_begins_again_has_the_time_of_a_new_one(vault: Vault) -> N
     vault.clock.pass_by(minutes=1, seconds=1)
     vault.next_run(other)
     assert vault.seen(policy)["overdue_since"] is None
+
+
+@pytest.mark.parametrize("method", ["never", "hashes"])
+@pytest.mark.parametrize(("harm", "said"), [(Path.unlink, "lost"), (lambda path: path.write_bytes(b""), "damaged")])
+def test_a_backup_that_is_lost_at_its_destination_counts_as_good_no_longer(
+    vault: Vault, method: str, harm: Callable[[Path], object], said: str
+) -> None:
+    policy = vault.policy(verify=method, schedule="0 * * * *")
+    run = vault.back_up(policy)
+    harm(vault.at(run))
+    for _ in range(2):
+        asked = answered(vault.workspace.robot.post("/backups/rehearse", json={"backup_id": run["id"]}), 202)
+        job = vault.workspace.finished("backups/rehearsals", asked)
+        assert (job["status"], job["result"]) == ("failed", "failed")
+        assert job["findings"][0]["code"] == f"backup_{said}"
+        assert run["location"] in job["error"]
+    [event] = vault.told("backup.verification_failed")
+    assert str(event["resource_id"]) == run["id"]
+    [found] = vault.runs(policy_id=policy["id"])
+    assert (found["verified_at"], found["verification"]["result"]) == (None, said)
+    assert vault.seen(policy)["newest_verified"] is None
+    vault.clock.pass_by(hours=3)
+    wait_for(lambda: vault.seen(policy)["overdue_since"])

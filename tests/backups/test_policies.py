@@ -82,6 +82,14 @@ def test_a_destination_that_is_no_address_is_refused_with_what_it_must_be(vault:
     assert answer["detail"].startswith("destination: must be s3://bucket/prefix, or file:///")
 
 
+@pytest.mark.parametrize("scheme", ["file", "s3"])
+def test_the_scheme_of_a_destination_is_kept_in_lower_case(vault: Vault, scheme: str) -> None:
+    url = vault.directory.as_uri() if scheme == "file" else vault.bucket.url
+    policy = vault.policy(destination=f"{scheme.upper()}{url.removeprefix(scheme)}")
+    assert policy["destination"] == url
+    assert vault.back_up(policy)["location"].startswith(f"{url}/")
+
+
 def test_the_least_that_a_policy_says_is_name_schedule_and_destination(vault: Vault) -> None:
     assert refused_fields(vault.workspace.admin.post("/backup-policies", json={})) == dict.fromkeys(
         ("name", "schedule", "destination"), "required"
@@ -168,7 +176,7 @@ def test_a_request_for_a_backup_names_what_is_wrong_with_it(vault: Vault) -> Non
     assert refused_fields(admin.post("/backups", json={"policy_id": ""})).keys() == {"policy_id"}
     assert refused_fields(admin.post("/backups", json={"verify": "maybe"})).keys() == {"verify"}
     assert refused_fields(admin.post("/backups", json={"destination": "s3://b"})).keys() == {"destination"}
-    assert refused_fields(admin.get("/backups", params={"policy_id": "x"})).keys() == {"policy_id"}
+    assert refused_fields(admin.get("/backups", params={"policy_id": "x" * 256})).keys() == {"policy_id"}
     assert refused_fields(admin.get("/backups", params={"status": "done"})).keys() == {"status"}
 
 
@@ -177,3 +185,15 @@ def test_policies_stay_out_of_the_archive_of_a_workspace(vault: Vault) -> None:
     archive = vault.workspace.export_workspace()
     assert b"a name to look for" not in archive
     assert b"backup_policies" not in archive
+
+
+def test_runs_are_listed_by_the_name_of_their_policy_as_by_its_id(vault: Vault) -> None:
+    policy, other = vault.policy(), vault.policy(name="Weekly, all of it")
+    run, another = vault.back_up(policy), vault.back_up(other)
+    assert [found["id"] for found in vault.runs(policy_id="nightly")] == [run["id"]]
+    assert [found["id"] for found in vault.runs(policy_id="Weekly, all of it")] == [another["id"]]
+    unknown = answered(vault.workspace.robot.get("/backups?policy_id=hourly"), 200)
+    assert (unknown["data"], len(unknown["warnings"])) == ([], 1)
+    assert set(refused_fields(vault.workspace.robot.get("/backups?policy_id="))) == {"policy_id"}
+    assert vault.workspace.admin.delete(f"/backup-policies/{policy['id']}").status_code == 204
+    assert [found["id"] for found in vault.runs(policy_id=policy["id"])] == [run["id"]]

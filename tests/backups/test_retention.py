@@ -173,7 +173,8 @@ def test_the_newest_verified_backup_survives_whatever_happens(history: list[tupl
             now += timedelta(days=one)
         elif what == "run":
             verified = now if one == "completed" and other else None
-            run = {"id": uuid7(), "status": one, "taken_at": now, "verified_at": verified}
+            said = "{}" if verified else None
+            run = {"id": uuid7(), "status": one, "taken_at": now, "verified_at": verified, "verification": said}
             kept.insert(0, run)
             newest_verified = run if verified else newest_verified
             newest_completed = run if one == "completed" else newest_completed

@@ -158,7 +158,15 @@ def test_an_unpacked_backup_is_checked_too(archive: bytes, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("ending", "options"), [(".json", {}), (".csv", {"format": "csv"}), (".json.gz", {"compression": "gzip"})]
+    ("ending", "options"),
+    [
+        (".json", {}),
+        (".csv", {"format": "csv"}),
+        (".json.gz", {"compression": "gzip"}),
+        (".ndjson", {"format": "ndjson"}),
+        (".ndjson.gz", {"format": "ndjson", "compression": "gzip"}),
+        (".parquet", {"format": "parquet"}),
+    ],
 )
 def test_a_directory_of_six_files_is_checked(
     ending: str, options: dict[str, str], workspace: Workspace, tmp_path: Path

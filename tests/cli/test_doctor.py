@@ -84,7 +84,8 @@ def test_processes_that_keep_their_files_in_different_places_are_an_error(
     """As workers on several hosts do, each with a directory of its own."""
     here, there = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there")
     with serving(configured(database_url, here / "files")):
-        assert checks(database_url, here)["sharing"]["level"] == "ok"
+        fine = checks(database_url, here)["sharing"]
+        assert (fine["level"], fine["found"]) == ("ok", "1 host at work")
         with serving(configured(database_url, there / "files")):
             found = checks(database_url, here, exit_code=1)["sharing"]
             assert found["level"] == "error" and "s3://" in found["advice"]

@@ -178,6 +178,20 @@ def test_a_row_about_an_archived_record_changes_no_active_one_of_its_name(worksp
     assert instrument(workspace, "bhp")["name"] == "New"
 
 
+@pytest.mark.parametrize(("resource_type", "key"), [("instruments", "identifier"), ("market_listings", "key")])
+def test_an_archived_record_that_is_there_already_says_how_it_is_changed(
+    workspace: Workspace, resource_type: str, key: str
+) -> None:
+    workspace.create("markets", identifier="xasx", name="ASX", type_id="exchange")
+    listing = workspace.create("market-listings", instrument_id="rio", market_id="xasx")
+    workspace.robot.delete("/instruments/bhp" if key == "identifier" else f"/market-listings/{listing['id']}")
+    backup = workspace.export(resource_type, format="json").decode()
+    [error] = upsert(workspace, resource_type, backup, key)["errors"]
+    assert (error["field"], error["code"]) == ("id", "conflict")
+    assert "exists already" in error["message"] and "identifier_column=id" in error["message"]
+    assert counts(upsert(workspace, resource_type, backup, "id")) == ("completed", 0, 0, 0)
+
+
 def test_an_archived_record_named_by_id_is_left_alone_unless_the_file_says_when_it_was_archived(
     workspace: Workspace,
 ) -> None:

@@ -34,6 +34,8 @@ class Destination(Text):
     def accept(self, value: Any) -> str:
         text = super().accept(value)
         text = text if text.endswith("///") else text.rstrip("/")
+        scheme, colon, rest = text.partition(":")
+        text = scheme.lower() + colon + rest  # RFC 3986, section 3.1
         try:
             parts = urlsplit(text)
         except ValueError:

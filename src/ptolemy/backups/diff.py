@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ptolemy.backups.cells import told_by_cells
 from ptolemy.backups.files import BackupFile
 from ptolemy.backups.findings import Finding
 from ptolemy.backups.opening import Backup, open_backup
@@ -56,15 +57,18 @@ def compare(one: Path, other: Path, only: Collection[str] | None = None) -> Comp
     """What has to happen to `one` to become `other`; `only` names the resources to look at.
 
     A file that only one of them has counts as empty in the other. Exported files carry no types and name them by
-    identifier: beside such, an archive is compared without its types, and by their identifiers.
+    identifier: beside such, an archive is compared without its types, and by their identifiers. Beside files of cells
+    a custom field that is null is like one that isn't there.
     """
     backups = open_backup(one), open_backup(other)
     sides = [_by_resource(backup) for backup in backups]
     mixed = any(backup.manifest for backup in backups) and not all(backup.manifest for backup in backups)
     names = [_schema_names(side) if mixed else {} for side in sides]
+    cells = any(file.cells for side in sides for file in side.values())
     differences = [
         _difference(
-            resource.table, *(_rows(side.get(resource.table), known) for side, known in zip(sides, names, strict=True))
+            resource.table,
+            *(_rows(side.get(resource.table), known, cells=cells) for side, known in zip(sides, names, strict=True)),
         )
         for resource in (EXPORTED.values() if mixed else RESOURCES)
         if any(resource.table in side for side in sides) and (only is None or resource.table in only)
@@ -106,13 +110,14 @@ def _difference(resource: str, before: Iterator[Mapping[str, Any]], after: Itera
     return found
 
 
-def _rows(file: BackupFile | None, names: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
-    """The rows, what refers to a type as `names` call it."""
+def _rows(file: BackupFile | None, names: Mapping[str, str], *, cells: bool = False) -> Iterator[Mapping[str, Any]]:
+    """The rows, what refers to a type as `names` call it, and no more of them than `cells` would tell."""
     to_schema = [each.name for each in _REFERENCES[file.resource] if each.target.is_schema] if file and names else []
     for rows in file.rows() if file else ():
         for row in rows.found or ():
             named = {name: names[row[name]] for name in to_schema if row.get(name) in names}
-            yield {**row, **named} if named else row
+            found = {**row, **named} if named else row
+            yield told_by_cells(file.resource, found) if cells and file else found
 
 
 def _id(row: Mapping[str, Any] | None) -> str:

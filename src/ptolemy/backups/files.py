@@ -12,13 +12,13 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from ptolemy.backups.cells import CellReader
 from ptolemy.backups.findings import Finding
 from ptolemy.formats.archive import inflate_block
 from ptolemy.formats.archive_reader import BROKEN
-from ptolemy.formats.csv import CsvReader, unguard
 from ptolemy.formats.detection import detect, open_plain
-from ptolemy.formats.json_array import read_json
 from ptolemy.formats.manifest import Block, PackedFile
+from ptolemy.formats.reading import read_rows
 from ptolemy.formats.rows import UnreadableFile
 from ptolemy.kernel.json import decode_exact
 from ptolemy.kernel.problems import Problem
@@ -45,7 +45,7 @@ class BackupFile:
     read: Callable[[BackupFile], Iterator[Rows]]
     packed: PackedFile | None = None
     cells: bool = False
-    """Its values are CSV cells."""
+    """Its values were cells, which tell less than JSON: see `told_by_cells`."""
     findings: list[Finding] = field(default_factory=list)
     _told: bool = False
 
@@ -103,20 +103,18 @@ def with_blocks(file: PackedFile, opened: Callable[[], BinaryIO], share: float) 
 
 
 def alone(path: Path, resource: str) -> BackupFile:
-    """An exported file by itself: CSV or a JSON array, with gzip or without. Nothing says what it should be."""
+    """An exported file by itself, in any format, with gzip or without. Nothing says what it should be."""
 
     def read(backup: BackupFile) -> Iterator[Rows]:
         first, found = 1, list[dict[str, Any]]()
         try:
             detected = detect(path)
-            backup.cells = detected.format == "csv"
+            cells = CellReader(resource, guarded=detected.format == "csv")
             with closing(open_plain(path, detected, limit_bytes=_LIMIT_BYTES)) as source:
-                for row in CsvReader(source) if backup.cells else read_json(source):
+                for row in read_rows(source, detected.format, _LIMIT_BYTES).rows:
                     if row.fault:
                         backup.damaged((row.number, row.number), row.fault.message, "the other rows")
-                    found.append(
-                        {name: unguard(cell) for name, cell in row.values.items()} if backup.cells else dict(row.values)
-                    )
+                    found.append(cells.read(row.values) if backup.cells else dict(row.values))
                     if len(found) == _AT_ONCE:
                         yield Rows(first, len(found), found)
                         first, found = first + len(found), []
@@ -126,7 +124,14 @@ def alone(path: Path, resource: str) -> BackupFile:
         if found:
             yield Rows(first, len(found), found)
 
-    return BackupFile(path.name, resource, read)
+    return BackupFile(path.name, resource, read, cells=_has_cells(path))
+
+
+def _has_cells(path: Path) -> bool:
+    try:
+        return detect(path).format in ("csv", "parquet")
+    except (Problem, UnreadableFile):
+        return False  # told as it is read
 
 
 def _rows(backup: BackupFile, block: Block, first: int, content: bytes | None) -> Rows:

@@ -96,13 +96,17 @@ def _overdue(policy: Row, found: PolicyHealth, now: datetime) -> log.Entry:
 
 
 async def _policies(tx: Transaction) -> Sequence[Row]:
-    """The active ones, with the instant of the newest good backup: verified, where the policy asks for it."""
+    """The active ones, with the instant of the newest good backup: verified, where the policy asks for it.
+
+    One that was looked at and isn't verified was found bad, whatever the policy asks for.
+    """
     return await tx.rows(
         Sql.of(
             "select p.*,"
             " (select max(b.taken_at) from backups b"
             "  where b.workspace_id = ? and b.policy_id = p.id and b.status = 'completed'"
-            "  and b.removed_at is null and (b.verified_at is not null or p.verify = 'never')) as newest_good_at"
+            "  and b.removed_at is null"
+            "  and (b.verified_at is not null or p.verify = 'never' and b.verification is null)) as newest_good_at"
             " from backup_policies p where p.workspace_id = ? and p.active order by p.id",
             tx.workspace_id,
             tx.workspace_id,

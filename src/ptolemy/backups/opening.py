@@ -25,7 +25,7 @@ SIX = (
     "time_series_values",
     "composite_time_series_values",
 )
-_ENDINGS = (".json", ".csv", ".json.gz", ".csv.gz")
+_ENDINGS = (".json", ".ndjson", ".csv", ".parquet", ".json.gz", ".ndjson.gz", ".csv.gz")
 
 
 @dataclass

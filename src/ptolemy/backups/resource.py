@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from ptolemy.backups.policies import VERIFY
-from ptolemy.engine.fields import Choice, Integer, Json, RecordId, Text, Timestamp
+from ptolemy.backups.policies import VERIFY, BackupPolicies
+from ptolemy.engine.fields import Choice, Integer, Json, Mention, RecordId, Text, Timestamp
 from ptolemy.engine.resource import Lifecycle, Resource
 from ptolemy.kernel.json import decode_exact, encode
 
@@ -57,7 +57,7 @@ class Backups(Resource):
     lifecycle = Lifecycle(archive=False, hard_delete=False)
     listed_by = ("policy_id", "status")
 
-    policy_id = RecordId()
+    policy_id = Mention(BackupPolicies)
     policy_name = Text()
     status = Choice(*STATUSES, required=True)
     destination = Text()

@@ -44,11 +44,12 @@ def plan(runs: Sequence[Row], keep_last: int | None, keep_days: int | None, now:
 
     A completed backup stays as long as `keep_last` or `keep_days` keeps it; without either, for ever. A file of a run
     that failed goes as soon as a newer good one is there. The newest verified backup always stays; where none is
-    verified, the newest completed one.
+    verified, the newest completed one that wasn't found bad.
     """
     completed = [run for run in runs if run["status"] == "completed"]
     verified = [run for run in completed if run["verified_at"] is not None]
-    last_good = next(iter(verified or completed), None)
+    unseen = [run for run in completed if run["verification"] is None]
+    last_good = next(iter(verified or unseen or completed), None)
     going, kept, spared = [], [], None
     for run in runs:
         reason = _reason(run, completed, last_good, keep_last, keep_days, now)

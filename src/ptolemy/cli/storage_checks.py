@@ -45,7 +45,9 @@ async def sharing_findings(settings: Settings, driver: Driver) -> list[Finding]:
     )
     others = sorted({row["host"] for row in rows if row["name"].removeprefix(KEEPS_FILES) != ours})
     if not others:
-        return [fine("sharing", f"{len({row['host'] for row in rows})} hosts at work, with the same files")]
+        hosts = len({row["host"] for row in rows})
+        at_work = "1 host at work" if hosts == 1 else f"{hosts} hosts at work, with the same files"
+        return [fine("sharing", at_work)]
     found = f"processes on {', '.join(others)} keep their files elsewhere than in {settings.files_url}"
     advice = "set PTOLEMY_STORAGE_URL to the same s3://bucket/prefix, or directory that all share, for every process"
     return [error("sharing", found, advice)]

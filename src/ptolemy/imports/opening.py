@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from ptolemy.database.pool import Database
 from ptolemy.engine.interchange import Interchange, custom_fields
 from ptolemy.engine.resource import ID, Resource
 from ptolemy.formats import gzip
-from ptolemy.formats.csv import CsvReader
-from ptolemy.formats.detection import Detected, Format, open_plain
-from ptolemy.formats.json_array import read_json
-from ptolemy.formats.ndjson import read_ndjson
-from ptolemy.formats.parquet import ParquetReader
-from ptolemy.formats.rows import FileRow, UnreadableFile
+from ptolemy.formats.detection import Detected, open_plain
+from ptolemy.formats.reading import read_rows
+from ptolemy.formats.rows import UnreadableFile
 from ptolemy.imports import preflight
 from ptolemy.imports.columns.loader import ValuesLoader
 from ptolemy.imports.columns.pipeline import ValuesPipeline
@@ -56,7 +53,7 @@ async def _pipeline(opening: Opening, source: BinaryIO) -> Pipeline[Any]:
     resource, file_format = opening.resource, opening.detected.format
     if opening.key or not isinstance(resource, TimeSeriesValues):
         # Opening Parquet reads its footer.
-        rows = await asyncio.to_thread(_rows, source, file_format, opening.limit_bytes)
+        rows = await asyncio.to_thread(read_rows, source, file_format, opening.limit_bytes)
         pipeline = RowPipeline(resource, rows.rows, form_of(file_format), opening.key)
         if pipeline.key:
             async with opening.database.snapshot(opening.caller) as tx:
@@ -77,7 +74,7 @@ async def _check(opening: Opening) -> None:
         with closing(open_plain(opening.path, opening.detected, limit_bytes=opening.limit_bytes)) as source:
             if isinstance(resource, TimeSeriesValues):
                 return spoken_values(source, opening.detected.format, limit_bytes=opening.limit_bytes)
-            columns, rows = _rows(source, opening.detected.format, opening.limit_bytes)
+            columns, rows = read_rows(source, opening.detected.format, opening.limit_bytes)
             backup = columns is None or ID.name in columns
             guarded = form_of(opening.detected.format) == "guarded"
             return columns, preflight.spoken_of(type(resource), rows if backup else (), guarded=guarded)
@@ -100,19 +97,3 @@ def _check_columns(opening: Opening, columns: Sequence[str], custom_keys: Sequen
         raise UnreadableFile("unknown_column", f"the file has columns that mean nothing here: {shown}{commas}")
     if opening.key and RowKey(opening.resource, opening.key, reader).missing_from(columns):
         raise UnreadableFile("missing_column", f"rows are to be found by {opening.key}, which the file lacks")
-
-
-class _Rows(NamedTuple):
-    columns: Sequence[str] | None
-    """What the file declares, if its format does."""
-    rows: Iterable[FileRow]
-
-
-def _rows(source: BinaryIO, file_format: Format, limit_bytes: int) -> _Rows:
-    if file_format == "csv":
-        reader = CsvReader(source)
-        return _Rows(reader.columns, reader)
-    if file_format == "parquet":
-        parquet = ParquetReader(source, limit_bytes=limit_bytes)
-        return _Rows(parquet.columns, parquet)
-    return _Rows(None, read_ndjson(source) if file_format == "ndjson" else read_json(source))

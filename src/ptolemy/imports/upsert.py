@@ -7,11 +7,11 @@ from itertools import compress
 
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import trees, write
-from ptolemy.engine.resource import Resource
+from ptolemy.engine.resource import ID, Resource
 from ptolemy.engine.write import Write
 from ptolemy.imports.keys import RowKey, Value
 from ptolemy.imports.rows import RowReader, Taken
-from ptolemy.kernel.problems import Conflict, Problem
+from ptolemy.kernel.problems import Conflict, FieldError, Problem
 
 _LOOKS = 3
 """How often a record is looked for that others create at the same time."""
@@ -29,7 +29,8 @@ async def upsert_each(
     values = dict(zip(map(id, rows), await key.values(tx, rows), strict=True))
     for part in _rounds(resource, _parents_first(resource, reader, rows), values):
         await _together(tx, resource, reader, key, part, values, answers)
-    return [answers[id(taken)] for taken in rows]
+    found = (answers[id(taken)] for taken in rows)
+    return [(written, _advised(answer, key)) for written, answer in found]
 
 
 async def _together(
@@ -77,6 +78,15 @@ def _parents_first(resource: Resource, reader: RowReader, rows: Sequence[Taken])
     writes = [reader.creation(taken) for taken in rows]
     by_write = dict(zip(map(id, writes), rows, strict=True))
     return [by_write[id(each)] for each in trees.parents_first(type(resource), reference, writes)]
+
+
+def _advised(answer: Row | Problem, key: RowKey) -> Row | Problem:
+    """What to do about a record of the row's id that has another name, or none since it is archived."""
+    same_id = isinstance(answer, Conflict) and ID.name in [error.field for error in answer.errors]
+    if not isinstance(answer, Conflict) or not same_id or key.column == ID.name:
+        return answer
+    detail = f"{answer.detail}, and {key.column} doesn't find it: use identifier_column=id to change it"
+    return Conflict(answer.code, detail, (FieldError(ID.name, answer.code, detail),))
 
 
 def _is_taken(answer: Row | Problem) -> bool:

@@ -9,6 +9,7 @@ from ptolemy.engine.fields.field import Field
 from ptolemy.engine.fields.items import Items
 from ptolemy.engine.fields.json import Json
 from ptolemy.engine.fields.links import Links
+from ptolemy.engine.fields.mention import Mention
 from ptolemy.engine.fields.number import Integer, Number
 from ptolemy.engine.fields.record_id import RecordId
 from ptolemy.engine.fields.reference import Reference
@@ -31,6 +32,7 @@ __all__ = [
     "Items",
     "Json",
     "Links",
+    "Mention",
     "Mic",
     "Number",
     "RecordId",

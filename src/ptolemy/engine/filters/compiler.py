@@ -10,7 +10,7 @@ from uuid import UUID
 from ptolemy.database.sql import Sql, every, some
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine import lookup
-from ptolemy.engine.fields import Field, Reference
+from ptolemy.engine.fields import Field, Mention, Reference
 from ptolemy.engine.fields.field import ORDER
 from ptolemy.engine.filters.condition import MAX_CONDITIONS, MAX_DEPTH, Condition
 from ptolemy.engine.filters.custom import CustomField, custom_values
@@ -91,18 +91,21 @@ class _Leaf:
         return self.is_demanded and by_range and not matches_null(self.op, self.value)
 
     @property
-    def names_records(self) -> bool:
-        return isinstance(self.subject.field, Reference) and self.op != "is_null" and not self.is_special
+    def target(self) -> type[Resource] | None:
+        """What its values name records of."""
+        field = self.subject.field
+        if isinstance(field, Reference | Mention) and self.op != "is_null" and not self.is_special:
+            return field.target
+        return None
 
     def operands(self) -> list[Any]:
         return self.value if isinstance(self.value, list) else [self.value]
 
     def resolved(self, known: _Known) -> _Leaf:
         """With ids for the keys of a reference; what names nothing is left out, as nothing equals it."""
-        field = self.subject.field
-        if not self.names_records or not isinstance(field, Reference):
+        if (target := self.target) is None:
             return self
-        ids = [None if key is None else known.get((field.target, key), _NOTHING) for key in self.operands()]
+        ids = [known.get((target, key), _NOTHING) if isinstance(key, str) else key for key in self.operands()]
         found = [record for record in ids if record is not _NOTHING]
         if isinstance(self.value, list):
             return _Leaf(self.place, self.subject, self.op, found, self.is_demanded)
@@ -203,9 +206,9 @@ async def _resolved(tx: Transaction, leaves: Sequence[_Leaf]) -> tuple[_Known, l
     """The records that references in the filter name, one query a target."""
     asked: dict[type[Resource], set[str]] = {}
     for leaf in leaves:
-        if leaf.names_records and isinstance(leaf.subject.field, Reference):
-            keys = {key for key in leaf.operands() if key is not None}
-            asked.setdefault(leaf.subject.field.target, set()).update(keys)
+        if leaf.target is not None:
+            keys = {key for key in leaf.operands() if isinstance(key, str)}
+            asked.setdefault(leaf.target, set()).update(keys)
     known: _Known = {}
     warnings = []
     for target, keys in asked.items():
