@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from ptolemy.accounts.invitation_mail import MailServer
 from ptolemy.app import Configuration
@@ -81,6 +82,17 @@ def test_a_letter_that_is_refused_for_good_is_shown_as_failed(office: Workspace,
     invitation = invited(office, new_email())
     wait_for(lambda: mail_of(office, invitation, "failed"))
     assert answered(accept(office.url, invitation["token"], NEW_PASSWORD), 200)
+
+
+def test_who_is_refused_by_the_mail_server_is_not_named_in_the_log(office: Workspace, box: Postbox) -> None:
+    email = new_email()
+    box.answers.append(f"550 <{email.upper()}> nobody here")
+    with capture_logs() as told:
+        invitation = invited(office, email)
+        wait_for(lambda: mail_of(office, invitation, "failed"))
+    [line] = [each for each in told if each["event"] == "invitation_mail_failed"]
+    assert "550" in line["reason"] and "nobody here" in line["reason"]
+    assert email not in str(told).lower()
 
 
 def test_the_worker_alone_talks_to_the_mail_server_and_not_for_who_is_no_more_invited(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from ptolemy.api.gate import SLOW_SECONDS
 from tests.product import Workspace, answered, problem, refused_fields
 
 Events = Callable[..., list[dict[str, Any]]]
@@ -78,6 +80,29 @@ def test_removing_a_robots_membership_ends_its_tokens(workspace: Workspace, even
     problem(client.get("/instruments"), 401, "token_revoked")
     assert answered(workspace.admin.get("/memberships/robots"), 200)["data"] == []
     assert len(events(event_type="token.deleted")) == len(events(event_type="membership.deleted")) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [("/instruments", "application/json"), ("/imports", "multipart/form-data; boundary=b")],
+)
+def test_a_body_that_comes_slowly_does_not_outlive_the_access(
+    workspace: Workspace, path: str, content_type: str
+) -> None:
+    """A request that was begun in time, and kept waiting for its last byte, would open the door long after."""
+    client = workspace.robot
+    [robot] = answered(workspace.admin.get("/memberships/robots"), 200)["data"]
+
+    def body() -> Iterator[bytes]:
+        yield b"{" if path == "/instruments" else b"--b"
+        assert workspace.admin.delete(f"/memberships/{robot['membership_id']}").status_code == 204
+        until = time.monotonic() + SLOW_SECONDS
+        while time.monotonic() < until:
+            answered(workspace.admin.get("/instruments"), 200)
+        yield b"}" if path == "/instruments" else b"--\r\n"
+
+    answer = client.post(path, content=body(), headers={"content-type": content_type})
+    problem(answer, 401, "token_revoked")
 
 
 def test_the_only_admin_stays(workspace: Workspace) -> None:

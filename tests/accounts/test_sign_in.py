@@ -55,6 +55,25 @@ async def test_an_unknown_e_mail_takes_as_long_as_a_wrong_password(database: Dat
     assert 0.5 < unknown / wrong < 2
 
 
+async def test_a_password_or_an_e_mail_without_end_holds_nobody_up(office: Office) -> None:
+    """Putting accents in order takes the square of their number, and the event loop would stand still for it."""
+    endless = "a" + "\u0315\u0300" * 100_000
+
+    async def seconds(email: str, password: str) -> float:
+        started = time.perf_counter()
+        with pytest.raises(Unauthorized):
+            await sign_in(office.database, office.passwords, email, password)
+        return time.perf_counter() - started
+
+    usual = max([await seconds("nobody@example.com", "wrong password") for _ in range(3)])
+    assert await seconds("somebody@example.com", endless) < 100 * usual
+    assert await seconds(endless, "wrong password") < 100 * usual
+    async with office.database.session() as session:
+        with pytest.raises(Invalid) as refused:
+            await create_person(session, office.passwords, "new@example.com", endless)
+    assert refused.value.errors[0].code == "password_length"
+
+
 async def test_refreshing_gives_new_tokens_and_ends_the_old_ones(office: Office) -> None:
     old = await sign_in(office.database, office.passwords, office.email, PASSWORD)
     new = await refresh(office.database, SIGNER, old.refresh_token)

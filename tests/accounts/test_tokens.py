@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,21 @@ def test_a_token_replaced_without_an_overlap_ends_at_once(workspace: Workspace, 
     assert len(events(event_type="token.deleted")) == 1
     again = workspace.admin.post(f"{tokens}/{old['id']}/rotate", json={})
     problem(again, 409, "token_not_active")
+
+
+def test_a_token_is_replaced_once_also_by_many_at_once(workspace: Workspace, tokens: str) -> None:
+    """The second would live no longer than the overlap, and nobody would know of the first."""
+    old = answered(workspace.admin.post(tokens, json={}), 201)
+    rotate = f"{tokens}/{old['id']}/rotate"
+    with ThreadPoolExecutor(4) as pool:
+        answers = [each.result() for each in [pool.submit(workspace.admin.post, rotate, json={}) for _ in range(4)]]
+    [new] = [answer for answer in answers if answer.status_code == 201]
+    assert new.json()["expires_at"] is None
+    for answer in answers:
+        if answer is not new:
+            problem(answer, 409, "token_replaced")
+    answered(workspace.client(old["token"]).get(""), 200)
+    answered(workspace.admin.post(f"{tokens}/{new.json()['id']}/rotate", json={}), 201)
 
 
 def test_an_overlap_never_lengthens_a_tokens_life_and_the_new_one_lives_as_long(

@@ -100,6 +100,30 @@ def test_after_a_rotation_both_secrets_sign_for_a_day(
     assert base64.b64decode(rotated["secret"].removeprefix("whsec_"))
 
 
+def test_a_secret_signs_for_its_day_also_if_it_is_rotated_again(
+    workspace: Workspace, receiver: Receiver, hook: Hook, execute: Callable[..., Any]
+) -> None:
+    """The answer to a rotation may get lost, and the next one must not end what receivers know."""
+    webhook = hook(receiver, "series.created")
+    rotate = f"/webhooks/{webhook['id']}/rotate-secret"
+    secrets = [webhook["secret"], *(answered(workspace.admin.post(rotate), 200)["secret"] for _ in range(3))]
+    workspace.create("series", identifier="first")
+    receiver.wait(1)
+    [got] = receiver.received
+    for secret in secrets:
+        Webhook(secret).verify(got.body, dict(got.headers))
+    assert got.headers["Ptolemy-Signature"].count("v1=") == len(secrets)
+    over = "update webhook_secrets set earlier_until[2] = now() - interval '1 second' where webhook_id = $1"
+    execute(over, webhook["id"])
+    workspace.create("series", identifier="second")
+    receiver.wait(2)
+    late = receiver.received[1]
+    for secret in secrets[1:]:
+        Webhook(secret).verify(late.body, dict(late.headers))
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secrets[0]).verify(late.body, dict(late.headers))
+
+
 def test_a_receiver_that_reads_back_at_once_sees_the_change(
     workspace: Workspace, receiver: Receiver, hook: Hook
 ) -> None:

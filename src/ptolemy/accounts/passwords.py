@@ -21,6 +21,8 @@ Result = TypeVar("Result")
 MIN_LENGTH = 8
 MAX_LENGTH = 256
 """NIST SP 800-63B: at least 8 characters, at least 64 allowed, none that everybody uses, no rules of composition."""
+_MAX_SENT = 4 * MAX_LENGTH
+"""As it may come, in letters and accents that are still to be composed."""
 
 
 class Passwords:
@@ -33,7 +35,7 @@ class Passwords:
 
     async def hash(self, password: str, *, email: str = "", field: str = "password") -> str:
         """A hash to store; a password of the wrong length, or that others would try first, is refused."""
-        normal = unicodedata.normalize("NFKC", password)
+        normal = _composed(password)
         if not MIN_LENGTH <= len(normal) <= MAX_LENGTH:
             message = f"must have {MIN_LENGTH} to {MAX_LENGTH} characters, got {len(normal)}"
             raise Invalid(FieldError(field, "password_length", message))
@@ -44,7 +46,7 @@ class Passwords:
 
     async def matches(self, password: str, stored: str | None) -> bool:
         """Whether `password` is the one stored; takes as long where nothing is stored, so that time tells no secret."""
-        return await self._in_thread(self._matches, unicodedata.normalize("NFKC", password), stored)
+        return await self._in_thread(self._matches, _composed(password), stored)
 
     def _hash(self, password: str) -> str:
         # Lone surrogates can come in JSON; they have no UTF-8 form of their own.
@@ -61,6 +63,11 @@ class Passwords:
 
     async def _in_thread(self, work: Callable[..., Result], *args: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+
+def _composed(password: str) -> str:
+    # Takes the square of the number of accents, with the event loop standing still: what is too long anyway stays so.
+    return password if len(password) > _MAX_SENT else unicodedata.normalize("NFKC", password)
 
 
 @cache

@@ -17,7 +17,7 @@ from ptolemy.kernel.problems import Conflict, FieldError, Invalid, NotFound
 from ptolemy.kernel.timestamps import write_timestamp
 
 _SHOWN = (
-    "id, user_id, token_suffix, name, expires_at, revoked_at, last_used_at, created_at,"
+    "id, user_id, token_suffix, name, expires_at, replaced_at, revoked_at, last_used_at, created_at,"
     " case when revoked_at is not null then 'revoked' when expires_at <= now() then 'expired'"
     " else 'active' end as state"
 )
@@ -88,15 +88,22 @@ async def rotate_token(
 ) -> tuple[str, Row]:
     """A new token in place of an old one, which ends after `overlap`, or at once where that is nothing.
 
-    Without `expires_at` the new one lives as long as the old one was to live, counted from now.
+    Once only: one that was replaced already is a 409. Without `expires_at` the new one lives as long as the old one
+    was to live, counted from now.
     """
     old = await token(tx, robot_id, token_id, lock="for update")
     if old["state"] != "active":
         raise Conflict("token_not_active", f"the token is {old['state']}: create a new one instead")
+    if old["replaced_at"] is not None:
+        detail = "the token was replaced already: if the new one got lost, revoke that and create another"
+        raise Conflict("token_replaced", detail)
     now = datetime.now(UTC)
     if expires_at is None and old["expires_at"] is not None:
         expires_at = now + (old["expires_at"] - old["created_at"])
     secret, row = await issue_token(tx, robot_id, name=old["name"], expires_at=expires_at)
+    await tx.run(
+        Sql.of("update tokens set replaced_at = ? where workspace_id = ? and id = ?", now, tx.workspace_id, old["id"])
+    )
     ends = now + overlap
     if not overlap:
         await revoke_token(tx, robot_id, token_id)

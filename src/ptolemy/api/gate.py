@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from starlette.requests import Request
 
 from ptolemy.accounts.access import Access, ForeignWorkspace, authenticate
@@ -11,6 +13,11 @@ from ptolemy.api.cookies import refuse_cross_site, session_cookie
 from ptolemy.api.services import Services
 from ptolemy.kernel.actors import allows
 from ptolemy.kernel.problems import Forbidden, Unauthorized
+
+SLOW_SECONDS = 1.0
+"""A body that takes longer to arrive may have outlived the access that it was let in by."""
+
+_ADMITTED_AT = "admitted_at"
 
 
 async def admit(request: Request, services: Services, needed: str) -> Access | None:
@@ -24,12 +31,29 @@ async def admit(request: Request, services: Services, needed: str) -> Access | N
     if secret is None:
         raise Unauthorized("unauthorized", "send your token as `Authorization: Bearer …`")
     access = await _authenticated(request, services, secret)
+    request.scope[_ADMITTED_AT] = time.monotonic()
+    _refuse_too_low(access, needed)
+    return access
+
+
+async def admit_again(request: Request, services: Services, needed: str) -> None:
+    """Once the body is there: refuses who has lost their access while it was slowly coming in. It counts no call.
+
+    Else a request that was begun in time, and kept waiting for its last byte, would open the door long after.
+    """
+    admitted_at = request.scope.get(_ADMITTED_AT)
+    if admitted_at is None or time.monotonic() - admitted_at < SLOW_SECONDS:
+        return
+    secret, workspace = _credentials(request, services.public_url), request.path_params.get("workspace")
+    _refuse_too_low(await authenticate(services.database, secret or "", workspace), needed)
+
+
+def _refuse_too_low(access: Access, needed: str) -> None:
     if needed == "human":
         if access.caller.actor.type != "human":
             raise Forbidden("humans_only", "this is for people who sign in: a robot belongs to one workspace")
     elif needed != "signed_in" and not allows(access.role, needed):  # type: ignore[arg-type] # the other words are handled
         raise Forbidden("forbidden", f"this needs the role {needed}, yours is {access.role}")
-    return access
 
 
 async def admit_if_signed_in(request: Request, services: Services) -> Access | None:

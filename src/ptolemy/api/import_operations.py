@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, create_model
 from starlette.datastructures import UploadFile
 from starlette.responses import Response, StreamingResponse
 
-from ptolemy.api import idempotency
+from ptolemy.api import gate, idempotency
 from ptolemy.api.accepted import CSV, JSON, preferred
 from ptolemy.api.answers import json
 from ptolemy.api.bodies import validated
@@ -108,6 +108,7 @@ def import_operations() -> list[Operation]:
 async def _create(call: Call) -> Response:
     """The file is kept and the import waits for its turn: ask at `Location` how far it has come."""
     form = await _form(call)
+    await gate.admit_again(call.request, call.services, "member")
     if "file" in form.fields:
         message = "must be sent as a file, with its name: curl -F file=@prices.csv"
         raise Invalid(FieldError("file", "required", message))

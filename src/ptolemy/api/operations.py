@@ -103,6 +103,8 @@ class OperationRoute(APIRoute):
             request.scope["access"] = access
             call = Call(request, services, access, request.path_params, None, None)
             sent = await bodies.json_body(request, operation.body_limit_bytes) if operation.body else b""
+            if operation.body:
+                await gate.admit_again(request, services, operation.access)
             said = bodies.decoded_json(sent) if operation.body else None
             try:
                 query = bodies.validated_query(request, operation.query)

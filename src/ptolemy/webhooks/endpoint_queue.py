@@ -224,7 +224,7 @@ async def _endpoint(tx: Transaction, webhook_id: UUID) -> Row | None:
     """The endpoint with its secrets, as long as it is active."""
     return await tx.row(
         Sql.of(
-            "select w.id, w.url, s.webhook_id, s.sealed, s.sealed_before, s.before_until"
+            "select w.id, w.url, s.webhook_id, s.sealed, s.sealed_before, s.before_until, s.earlier, s.earlier_until"
             " from webhooks w join webhook_secrets s on s.workspace_id = ? and s.webhook_id = w.id"
             " where w.workspace_id = ? and w.id = ? and w.active",
             tx.workspace_id,

@@ -18,7 +18,7 @@ def new_secret() -> str:
 
 
 def signed_headers(event_id: UUID, timestamp: int, body: bytes, signing: Sequence[str]) -> list[tuple[str, str]]:
-    """The headers of a delivery, with a signature by each secret: during a rotation there are two."""
+    """The headers of a delivery, with a signature by each secret: for a day after a rotation there are more."""
     ours = f"{timestamp}.".encode() + body
     standard = f"{event_id}.{timestamp}.".encode() + body
     v1 = ",".join(f"v1={_mac(secret.encode(), ours).hex()}" for secret in signing)
