@@ -105,6 +105,23 @@ def test_a_body_that_comes_slowly_does_not_outlive_the_access(
     problem(answer, 401, "token_revoked")
 
 
+def test_a_part_that_comes_slowly_does_not_outlive_the_access(workspace: Workspace) -> None:
+    client = workspace.robot
+    [robot] = answered(workspace.admin.get("/memberships/robots"), 200)["data"]
+    upload = answered(client.post("/uploads", json={"file_name": "prices.csv"}), 201)
+
+    def body() -> Iterator[bytes]:
+        yield b"a"
+        assert workspace.admin.delete(f"/memberships/{robot['membership_id']}").status_code == 204
+        until = time.monotonic() + SLOW_SECONDS
+        while time.monotonic() < until:
+            answered(workspace.admin.get("/instruments"), 200)
+        yield b"b"
+
+    problem(client.put(f"/uploads/{upload['id']}/parts/1", content=body()), 401, "token_revoked")
+    assert answered(workspace.admin.get(f"/uploads/{upload['id']}"), 200)["parts"] == []
+
+
 def test_the_only_admin_stays(workspace: Workspace) -> None:
     [admin] = answered(workspace.admin.get("/memberships"), 200)["data"]
     problem(workspace.admin.delete(f"/memberships/{admin['id']}"), 409, "last_admin")

@@ -72,3 +72,10 @@ def test_many_sign_ups_from_one_address_are_slowed(sign_up: Ask, database_url: s
     refused = sign_up()
     problem(refused, 429, "too_many_attempts")
     assert 40 <= int(refused.headers["retry-after"]) <= 50
+
+
+def test_nobody_keeps_others_from_signing_up_by_signing_in(sign_up: Ask, open_url: str, database_url: str) -> None:
+    for email in ("sign-up from 127.0.0.1", "sign-up from ::1"):
+        problem(post(open_url, "login", {"email": email, "password": "wrong password"}), 401, "invalid_credentials")
+    run(database_url, "update sign_in_attempts set attempts = 9, free_at = now() + interval '50 seconds'")
+    answered(sign_up(), 200)

@@ -17,8 +17,6 @@ FREE_ATTEMPTS = 5
 LONGEST_PAUSE_SECONDS = 60
 FORGOTTEN_AFTER_MINUTES = 15
 _LONGEST_WAIT_SECONDS = 4
-_LONGEST_COUNTED = 255
-"""One letter more than an e-mail can have (`people.MAX_EMAIL`)."""
 
 
 async def wait_for_turn(database: Database, email: str) -> None:
@@ -73,7 +71,6 @@ def _pause_after(attempts: int) -> int:
 
 def _key(email: str) -> bytes:
     # Coarser than the database's folding of case: no other spelling of an e-mail may have a counter of its own.
-    # No more of it than an e-mail has: putting the accents in order takes the square of their number.
-    letters = unicodedata.normalize("NFKD", email[:_LONGEST_COUNTED].casefold())
+    letters = unicodedata.normalize("NFKD", email.casefold())
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).digest()

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from ptolemy.api import gate
 from ptolemy.api.answers import json, no_content
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE
@@ -117,6 +118,7 @@ async def _put(call: Call) -> Response:
     number = _number(call.path["n"])
     with _temporary_file() as file:
         sha256 = await _receive(call.request, file, limit)
+        await gate.admit_again(call.request, services, "member")
         part = await uploads.keep_part(
             services.database, services.files, call.caller, call.path["id"], number, file, sha256
         )
