@@ -15,7 +15,7 @@ from ptolemy.app import Configuration
 from tests.accounts.persons import NEW_PASSWORD, accept, new_email
 from tests.accounts.test_invitations import fetched, run
 from tests.mail import Postbox, postbox, token_in
-from tests.product import Workspace, answered, wait_for
+from tests.product import Workspace, answered, problem, wait_for
 from tests.serving import configured, serving, signed_in
 
 PUBLIC = "https://ptolemy.example.com"
@@ -62,6 +62,16 @@ def test_the_letter_carries_a_link_that_lets_its_reader_in(office: Workspace, bo
     assert invitation["link"].startswith(f"{PUBLIC}/invitation#pti_")
     wait_for(lambda: mail_of(office, invitation, "sent"))
     assert answered(accept(office.url, token_in(letter), NEW_PASSWORD), 200)["role"] == "editor"
+
+
+def test_nobody_is_written_to_again_and_again(office: Workspace, box: Postbox) -> None:
+    email = new_email()
+    for spelling in (email, email.upper(), email, email, email):
+        invited(office, spelling)
+    again = office.admin.post("/invitations", json={"email": email, "role": "editor"})
+    problem(again, 429, "too_many_attempts")
+    assert int(again.headers["Retry-After"]) > 0
+    invited(office, new_email())
 
 
 def test_a_letter_that_can_not_be_taken_yet_is_sent_later(office: Workspace, box: Postbox, database_url: str) -> None:

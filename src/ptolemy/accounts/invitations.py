@@ -23,12 +23,15 @@ from ptolemy.events.log import Entry, record
 from ptolemy.jobs.queue import enqueue
 from ptolemy.kernel.actors import ROLES, Actor, Caller
 from ptolemy.kernel.identifiers import uuid7
-from ptolemy.kernel.problems import Conflict, FieldError, Forbidden, Invalid, NotFound, Unauthorized
+from ptolemy.kernel.problems import Conflict, FieldError, Forbidden, Invalid, NotFound, TooManyRequests, Unauthorized
 from ptolemy.kernel.signing import Signer
 
 LIFETIME = timedelta(days=7)
 MAX_OPEN = 500
 """In one workspace: nobody sends mail to half the world through a server that is open to everybody."""
+
+MAILS_AN_HOUR = 5
+"""To one address, from all workspaces together."""
 
 MAIL_JOB = "invitation_mail"
 
@@ -66,6 +69,8 @@ async def invite(tx: Transaction, inviting: Inviting, email: str, role: str) -> 
     await _withdraw_open(tx, email)
     await _refuse_members(tx, email)
     await _refuse_too_many(tx)
+    if inviting.sends_mail:
+        await _spare_inbox(tx, email)
     nonce, invitation_id = secrets.token_bytes(32), uuid7()
     token = token_of(inviting.signer, nonce)
     await tx.run(
@@ -98,6 +103,19 @@ async def _refuse_members(tx: Transaction, email: str) -> None:
     )
     if await tx.value(member):
         raise Conflict("already_member", f"{email} belongs to this workspace already")
+
+
+async def _spare_inbox(tx: Transaction, email: str) -> None:
+    """Refuses to write to the same address again and again, from whatever workspace."""
+    await tx.run(Sql.of("select pg_advisory_xact_lock(hashtext(lower(?::text)))", email))
+    lately = Sql.of(
+        "select count(*) from invitations"
+        " where lower(email) = lower(?) and mail <> 'none' and created_at > now() - interval '1 hour'",
+        email,
+    )
+    if await tx.value(lately) >= MAILS_AN_HOUR:
+        detail = f"{email} was sent {MAILS_AN_HOUR} invitations within the hour: try again later"
+        raise TooManyRequests("too_many_attempts", detail, retry_after_seconds=3600)
 
 
 async def _withdraw_open(tx: Transaction, email: str) -> None:
