@@ -37,6 +37,24 @@ def test_a_bucket_that_is_down_makes_the_server_unready_until_it_is_back(
         assert ready(url).status_code == 200
 
 
+def test_a_database_of_an_older_version_makes_the_server_unready(database_url: str, tmp_path: Path) -> None:
+    async def run(statement: str) -> None:
+        driver = await asyncpg.connect(database_url)
+        try:
+            await driver.execute(statement)
+        finally:
+            await driver.close()
+
+    with serving(configured(database_url, tmp_path)) as url:
+        assert ready(url).status_code == 200
+        asyncio.run(run("update schema_migrations set name = 'x' || name where name like '%1_accounts'"))
+        try:
+            assert "1_accounts" in problem(ready(url), 503, "not_ready")["detail"]
+        finally:
+            asyncio.run(run("update schema_migrations set name = substr(name, 2) where name like 'x%'"))
+        assert ready(url).status_code == 200
+
+
 def test_a_bucket_that_is_not_there_makes_the_server_unready(database_url: str, tmp_path: Path) -> None:
     with bucket() as s3:
         elsewhere = replace(configured(database_url, tmp_path), files_url=f"{s3.url.rpartition('/pre')[0]}x")

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from ptolemy.api.answers import json
 from ptolemy.api.operations import Operation
 from ptolemy.api.services import Call
+from ptolemy.database.migrations import pending
 from ptolemy.kernel.problems import Problem
 
 _PATIENCE_SECONDS = 5
@@ -41,13 +42,13 @@ async def _alive(call: Call) -> Response:
 
 
 async def _ready(call: Call) -> Response:
-    """Ready once the database and the file store answer; a 503 says which of them doesn't.
-
-    The schema needs no look: it was migrated before the server began to listen.
-    """
+    """Ready once the database and the file store answer, and the schema is this version's; a 503 says what isn't."""
     async with _patience("the database"):
         if not await call.services.database.answers():
             raise _not_ready("the database")
+        async with call.services.database.outside() as driver:
+            if missing := await pending(driver):
+                raise NotReady("not_ready", f"the database lacks migration {missing[0]}: run `ptolemy migrate`")
     async with _patience("the file store"):
         await call.services.files.check()
     return json(b'{"status":"ready"}')
