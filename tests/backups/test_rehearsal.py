@@ -243,7 +243,9 @@ def test_nobody_sees_the_scratch_workspace_and_no_feed_waits_for_it(
     numbers = list[int | None]()
 
     def everything() -> dict[str, int]:
-        return {table: sight.value(f"select count(*) from public.{table}") for table in tables}
+        # Calls that were made before are written down some seconds later.
+        counted = [table for table in tables if table != "call_counts"]
+        return {table: sight.value(f"select count(*) from public.{table}") for table in counted}
 
     before, temporary = everything(), set[int]()
 
