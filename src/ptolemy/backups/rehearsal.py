@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from ptolemy.backups.diff import Difference, compare
 from ptolemy.backups.scratch import commit_so_far, scratch_workspace
@@ -33,7 +33,7 @@ from ptolemy.files.store import room_for
 from ptolemy.formats.archive_reader import Archive, open_archive
 from ptolemy.formats.manifest import Manifest, PackedFile
 from ptolemy.formats.rows import UnreadableFile
-from ptolemy.imports.pipeline import Pipeline, ahead
+from ptolemy.imports.pipeline import checked
 from ptolemy.imports.progress import Outcome
 from ptolemy.imports.source import unfolding_limit
 from ptolemy.imports.workspace import FileCount, restore
@@ -153,12 +153,6 @@ async def _restored_and_exported(
 async def _restore(tx: Transaction, archive: Archive, found: Rehearsal, watch: _Watch) -> None:
     outcomes = {file.file: file for file in found.files}
 
-    async def batches(pipeline: Pipeline[Any]) -> AsyncGenerator[Any, None]:
-        async with aclosing(ahead(pipeline.batches())) as read:
-            async for batch in read:
-                watch.check_in()
-                yield batch
-
     async def told(count: FileCount, outcome: Outcome) -> None:
         file = outcomes[count.file]
         file.restored, file.failed = count.created, count.failed
@@ -172,7 +166,7 @@ async def _restore(tx: Transaction, archive: Archive, found: Rehearsal, watch: _
         if watch.told:
             await watch.told(found)
 
-    await restore(tx, archive, batches, told)
+    await restore(tx, archive, lambda pipeline: checked(pipeline, watch.check_in), told)
 
 
 async def _export(tx: Transaction, copy: Path, check_in: Callable[[], None]) -> None:

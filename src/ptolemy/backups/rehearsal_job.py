@@ -16,17 +16,13 @@ from ptolemy.database.transaction import Row, Transaction
 from ptolemy.events import log
 from ptolemy.files.store import FileStore
 from ptolemy.imports.source import opened_source
-from ptolemy.jobs.job import Interrupted, Job
+from ptolemy.jobs.job import Cancelled, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import Problem
 
 _TOLD_SECONDS = 0.5
 _TOLD_FINDINGS = 10
-
-
-class Cancelled(Exception):
-    """Its user has cancelled the rehearsal."""
 
 
 class RehearsalHandler:
@@ -97,7 +93,7 @@ class RehearsalHandler:
             self._database,
             caller,
             path,
-            check_in=lambda: _check_in(job),
+            check_in=job.check_in,
             unpacked_limit_bytes=self._limit,
             told=told,
         )
@@ -160,10 +156,3 @@ def _told(found: Rehearsal | None, error: str | None) -> dict[str, Any]:
         if found.findings:
             said["findings"] = found.findings[:_TOLD_FINDINGS]
     return said
-
-
-def _check_in(job: Job) -> None:
-    if job.cancelled():
-        raise Cancelled
-    if job.stopping.is_set():
-        raise Interrupted

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,21 +22,17 @@ from ptolemy.database.transaction import Row, Transaction
 from ptolemy.events import log
 from ptolemy.files.store import FileStore
 from ptolemy.formats.archive_reader import Archive, open_archive
-from ptolemy.imports.pipeline import Pipeline, ahead
+from ptolemy.imports.pipeline import checked
 from ptolemy.imports.progress import Outcome
 from ptolemy.imports.row_errors import RowError
 from ptolemy.imports.source import unfolding_limit
 from ptolemy.imports.workspace import FileCount, restore
-from ptolemy.jobs.job import Interrupted, Job
+from ptolemy.jobs.job import Cancelled, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import Conflict, Problem
 
 _TOLD_SECONDS = 0.5
-
-
-class Cancelled(Exception):
-    """Its user has cancelled the restore."""
 
 
 class RestoreHandler:
@@ -106,7 +100,7 @@ async def restore_into_new(
     tx: Transaction, archive: Archive, job: Job, asked: Row, progress: _Progress
 ) -> list[FileCount]:
     """Fills the reserved workspace of the transaction, which is the owner's, and makes its creator its admin."""
-    counts = await restore(tx, archive, lambda pipeline: _batches(job, pipeline), progress.told)
+    counts = await restore(tx, archive, lambda pipeline: checked(pipeline, job.check_in), progress.told)
     if progress.first is not None:
         failed = sum(each.failed for each in counts)
         raise Conflict("rows_refused", f"{failed} rows are bad, so nothing was restored; the first: {progress.first}")
@@ -135,16 +129,6 @@ class _Progress:
         async with self._database.transaction(self._caller) as tx:
             await _store(tx, self._job, list(self._files.values()), kept=False)
             await self._job.still_ours(tx)
-
-
-async def _batches(job: Job, pipeline: Pipeline[Any]) -> AsyncGenerator[Any, None]:
-    async with aclosing(ahead(pipeline.batches())) as batches:
-        async for batch in batches:
-            if job.cancelled():
-                raise Cancelled
-            if job.stopping.is_set():
-                raise Interrupted
-            yield batch
 
 
 async def _store(tx: Transaction, job: Job, counts: list[FileCount], *, kept: bool) -> None:

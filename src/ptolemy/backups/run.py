@@ -29,7 +29,7 @@ from ptolemy.exports.workspace import write_workspace
 from ptolemy.files.scratch import scratch_folder
 from ptolemy.files.store import FileStore, ServedAs, StorageFull, StorageUnavailable, discard, room_for
 from ptolemy.formats.archive_reader import open_archive
-from ptolemy.jobs.job import Interrupted, Job
+from ptolemy.jobs.job import Cancelled, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import NotFound, Problem
@@ -39,10 +39,6 @@ KEPT = timedelta(days=7)
 """How long the server's own copy is kept where there is no other."""
 SERVED_AS = ServedAs("workspace.zip", "application/zip")
 _NO_ROOM = "the server's temporary directory has no room for the backup"
-
-
-class Cancelled(Exception):
-    """Its user has cancelled the run."""
 
 
 class Postponed(Exception):
@@ -75,13 +71,13 @@ class BackupHandler:
                 run = await self._write(job, caller, run)
             with scratch_folder("backup") as folder:
                 run = await self._deliver(job, caller, run, folder / "file")
-                _check_in(job)
+                job.check_in()
                 verdict = await examine(
                     self._database,
                     caller,
                     folder / "file",
                     run["verify"],
-                    check_in=lambda: _check_in(job),
+                    check_in=job.check_in,
                     unpacked_limit_bytes=self._unpacked_limit_bytes,
                 )
             await self._end(job, caller, run, verdict)
@@ -131,7 +127,7 @@ class BackupHandler:
             path = folder / "file"
             with room_for(_NO_ROOM), path.open("w+b") as file:
                 async with self._database.snapshot(caller) as tx:
-                    rows = await write_workspace(tx, file, lambda: _check_in(job))
+                    rows = await write_workspace(tx, file, job.check_in)
             written = await asyncio.to_thread(_read_again, path, rows)
             # A worker that comes late would leave a file that nobody removes.
             async with self._database.session() as session:
@@ -171,7 +167,7 @@ class BackupHandler:
 
     async def _deliver(self, job: Job, caller: Caller, run: Row, copy: Path) -> Row:
         """The run once its file was read again from where it lies, byte by byte, into `copy`."""
-        _check_in(job)
+        job.check_in()
         if run["destination"] is None:
             await fetch(self._files, _own_key(run), copy, run)
             return run
@@ -334,13 +330,6 @@ def _read_again(path: Path, rows: int) -> Written:
 
 def _own_key(run: Row) -> str:
     return own_key(run["workspace_id"], run["id"], run["sha256"])
-
-
-def _check_in(job: Job) -> None:
-    if job.cancelled():
-        raise Cancelled
-    if job.stopping.is_set():
-        raise Interrupted
 
 
 def _reason(error: Exception) -> str:

@@ -28,7 +28,7 @@ from ptolemy.exports.workspace import write_workspace
 from ptolemy.files.scratch import scratch_folder
 from ptolemy.files.store import FileStore, room_for
 from ptolemy.formats import gzip
-from ptolemy.jobs.job import Interrupted, Job
+from ptolemy.jobs.job import Cancelled, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.json import decode_exact
 from ptolemy.kernel.problems import Problem
@@ -36,10 +36,6 @@ from ptolemy.resources.time_series_values import TimeSeriesValues
 
 KEPT_DAYS = 7
 _NO_ROOM = "the server's temporary directory has no room for the export"
-
-
-class Cancelled(Exception):
-    """Its user has cancelled the export."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +106,7 @@ class ExportHandler:
     async def _write_workspace(self, job: Job, caller: Caller, path: Path) -> Written:
         with room_for(_NO_ROOM), path.open("w+b") as file:
             async with self._database.snapshot(caller) as tx:
-                number = await write_workspace(tx, file, lambda: _check_in(job))
+                number = await write_workspace(tx, file, job.check_in)
             file.seek(0)
             # Read once more: what can't be read again is no backup.
             digest = await asyncio.to_thread(hashlib.file_digest, file, "sha256")
@@ -162,22 +158,15 @@ async def _write_rows(job: Job, tx: Transaction, resource: Resource, row: Row, o
     numbers = await number_types(tx, interchange, custom, wanted, row["numbers"] or "string")
     if isinstance(resource, TimeSeriesValues):
         shape = await shape_of(tx, row["format"], custom, numbers)
-        return await export_values(tx, out, shape, wanted, each_block=lambda _: _check_in(job))
+        return await export_values(tx, out, shape, wanted, each_block=lambda _: job.check_in())
     writer = row_writer(out, row["format"], interchange, custom, numbers)
     number = 0
     async for batch in rows(tx, interchange, wanted):
-        _check_in(job)
+        job.check_in()
         await asyncio.to_thread(writer.write, batch)
         number += len(batch)
     await asyncio.to_thread(writer.end)
     return number
-
-
-def _check_in(job: Job) -> None:
-    if job.cancelled():
-        raise Cancelled
-    if job.stopping.is_set():
-        raise Interrupted
 
 
 class _Hashed:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from itertools import islice
 from typing import Protocol, TypeVar
 
@@ -167,3 +167,11 @@ async def ahead(batches: Iterator[B]) -> AsyncGenerator[B, None]:
     finally:
         # A thread can't be cancelled: leave only when it has let go of the file.
         await asyncio.wait([reading])
+
+
+async def checked(pipeline: Pipeline[B], check_in: Callable[[], None]) -> AsyncGenerator[B, None]:
+    """The batches of a pipeline, `check_in` being asked before each; to be closed, like `ahead`, before the file is."""
+    async with aclosing(ahead(pipeline.batches())) as batches:
+        async for batch in batches:
+            check_in()
+            yield batch

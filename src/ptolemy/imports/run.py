@@ -8,7 +8,7 @@ nothing of it, and the next one starts anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +23,12 @@ from ptolemy.files.store import FileStore
 from ptolemy.formats.archive_reader import open_archive
 from ptolemy.formats.detection import detect
 from ptolemy.imports.opening import Opening, open_file
-from ptolemy.imports.pipeline import Pipeline, ahead
+from ptolemy.imports.pipeline import Pipeline, checked
 from ptolemy.imports.progress import Outcome, Progress, store_errors, store_files, store_progress
 from ptolemy.imports.requests import ended
 from ptolemy.imports.source import let_go, opened_source, unfolding_limit
 from ptolemy.imports.workspace import FileCount, restore, restore_into_existing
-from ptolemy.jobs.job import Interrupted, Job
+from ptolemy.jobs.job import Cancelled, Job
 from ptolemy.kernel import metrics
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.problems import Problem
@@ -37,10 +37,6 @@ from ptolemy.plans.item_quota import ItemQuotaExceeded
 
 _MANY_ROWS = 1000
 _COUNTS = ("rows_processed", "rows_imported", "rows_updated", "rows_failed")
-
-
-class Cancelled(Exception):
-    """Its user has cancelled the import."""
 
 
 class _Undone(Exception):
@@ -158,7 +154,7 @@ class ImportHandler:
 
     async def _batch_by_batch(self, job: Job, caller: Caller, pipeline: Pipeline[Any], progress: Progress) -> None:
         skip = progress.processed
-        async with aclosing(self._batches(job, pipeline)) as batches:
+        async with aclosing(checked(pipeline, job.check_in)) as batches:
             async for batch in batches:
                 rows = pipeline.rows_in(batch)
                 if skip >= rows:
@@ -223,7 +219,7 @@ class ImportHandler:
         await job.let_go_when_frozen(tx)
         # As far as is known now: whether there is room to the end, the commit will tell.
         room = await item_quota.room(tx)
-        async with aclosing(self._batches(job, pipeline)) as batches:
+        async with aclosing(checked(pipeline, job.check_in)) as batches:
             async for batch in batches:
                 outcome = await pipeline.write(tx, batch, None if room is None else room - sum(tx.tally.values()))
                 progress.add(outcome)
@@ -259,7 +255,7 @@ class ImportHandler:
                 await asyncio.to_thread(archive.check, await unfolding_limit(path, self._limit))
                 async with self._database.bulk(caller) as tx:
                     await job.let_go_when_frozen(tx)
-                    counts = await way(tx, archive, lambda pipeline: self._batches(job, pipeline), told)
+                    counts = await way(tx, archive, lambda pipeline: checked(pipeline, job.check_in), told)
                     if row["dry_run"]:
                         raise _Undone
                     if progress.failed and not keeps:
@@ -275,16 +271,6 @@ class ImportHandler:
         if progress.imported >= _MANY_ROWS and not row["dry_run"]:
             async with self._database.bulk(caller) as tx:
                 await tx.run(Sql(f"analyze {EXPORTED[row['resource_type']].table}"))
-
-    async def _batches(self, job: Job, pipeline: Pipeline[Any]) -> AsyncGenerator[Any, None]:
-        """To be closed, like `ahead`, before the file is."""
-        async with aclosing(ahead(pipeline.batches())) as batches:
-            async for batch in batches:
-                if job.cancelled():
-                    raise Cancelled
-                if job.stopping.is_set():
-                    raise Interrupted
-                yield batch
 
     async def _end(
         self, job: Job, caller: Caller, progress: Progress, ending: _Ending, files: Sequence[FileCount] = ()

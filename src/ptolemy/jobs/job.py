@@ -18,6 +18,10 @@ class LeaseLost(Exception):
     """Another worker has this job, or it was removed: nothing more may be written for it; let it roll back."""
 
 
+class Cancelled(Exception):
+    """The user who asked for the job doesn't want it any more."""
+
+
 class Interrupted(Exception):
     """What a handler raises that leaves early because its worker stops: the job goes on elsewhere at once."""
 
@@ -77,6 +81,13 @@ class Job:
 
     def request_cancel(self) -> None:
         self._cancel.set()
+
+    def check_in(self) -> None:
+        """Raises `Cancelled` or `Interrupted` where the handler is to leave; for between two batches."""
+        if self.cancelled():
+            raise Cancelled
+        if self.stopping.is_set():
+            raise Interrupted
 
     async def still_ours(self, session: Session) -> None:
         """The fence: the last statement before the commit of whatever was done for this job; raises `LeaseLost`.
