@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from ptolemy.accounts.removal import remove_workspace
 from ptolemy.accounts.workspaces import create_workspace
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
@@ -176,3 +177,15 @@ async def test_without_a_limit_calls_are_written_now_and_then(database: Database
     assert await used(database, workspace_id) == 0
     await meter.flush()
     assert await used(database, workspace_id) == 1000
+
+
+@pytest.mark.parametrize("limit", [None, 1000])
+async def test_nothing_is_written_of_a_workspace_that_was_removed_meanwhile(
+    limit: int | None, database: Database, workspace_id: UUID
+) -> None:
+    meter = Meter(database, clock=Clock("2026-07-15"))
+    assert await passed(meter, workspace_id, Terms(limit), 10) == 10
+    async with database.transaction(Caller(workspace_id, SYSTEM)) as tx:
+        await remove_workspace(tx, f"w-{workspace_id.hex}")
+    await meter.flush(give_back=True)
+    assert await used(database, workspace_id) == 0

@@ -69,9 +69,10 @@ class Desk:
     async def happen_one(self) -> str:
         """One event's id, once it is committed."""
         async with self.database.transaction(self.caller) as tx:
-            await record(tx, [Entry("series.created", "series", uuid7(), "one")])
-            statement = "select id::text from events where workspace_id = ? and xid = pg_current_xact_id()"
-            event_id: str = await tx.value(Sql.of(statement, tx.workspace_id))
+            series_id = uuid7()
+            await record(tx, [Entry("series.created", "series", series_id, "one")])
+            statement = "select id::text from events where workspace_id = ? and resource_id = ?"
+            event_id: str = await tx.value(Sql.of(statement, tx.workspace_id, series_id))
         return event_id
 
     async def deliveries(self) -> Sequence[Row]:

@@ -180,11 +180,13 @@ class Meter:
                 async with self._database.transaction(Caller(account.workspace_id, SYSTEM)) as tx:
                     # What a crash of the machine may forget is no more than what a crash of this process does.
                     await tx.run(Sql("set local synchronous_commit = off"))
-                    await call_counts.add(tx, "requests", unleased, leased=False)
-                    await call_counts.add(tx, "requests", leased, leased=True)
-                    if returned:
-                        await call_counts.give_back(tx, month, returned)
-                    known = await self._beyond(tx, account.terms, month)
+                    known = None
+                    if await _is_there(tx):
+                        await call_counts.add(tx, "requests", unleased, leased=False)
+                        await call_counts.add(tx, "requests", leased, leased=True)
+                        if returned:
+                            await call_counts.give_back(tx, month, returned)
+                        known = await self._beyond(tx, account.terms, month)
             except BaseException:
                 account.leased_left += returned
                 raise
@@ -202,6 +204,12 @@ class Meter:
         if used > terms.limit:
             await overage.note(tx, "calls", used - terms.limit, month)
         return used
+
+
+async def _is_there(tx: Transaction) -> bool:
+    """Holds the workspace until the commit; of a removed one nothing may be written that its removal would miss."""
+    statement = Sql.of("select true from workspaces where id = ? for key share", tx.workspace_id)
+    return await tx.value(statement) is not None
 
 
 class _Account:
