@@ -6,6 +6,7 @@ import tracemalloc
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,8 +30,8 @@ def read(content: bytes | str) -> list[FileRow]:
 @given(st.lists(VALUES, max_size=6), LAYOUTS, st.integers(1, 40))
 def test_blocks_hold_every_element_once_and_in_order(rows: list[Any], layout: Any, block_bytes: int) -> None:
     content = json.dumps(rows, **layout).encode()
-    blocks = list(read_blocks(io.BytesIO(content), block_bytes))
-    assert [json.loads(element) for block in blocks for element in elements(block)] == rows
+    blocks = list(read_blocks(io.BytesIO(content), msgspec.json.decode, block_bytes))
+    assert [json.loads(element) for block in blocks for element in elements(block.content)] == rows
     firsts = [sum(len(json.loads(before.content)) for before in blocks[:i]) + 1 for i in range(len(blocks))]
     assert [block.first_row for block in blocks] == firsts
 
@@ -98,8 +99,8 @@ def test_what_is_not_json_is_told_with_its_place(content: bytes | str, code: str
 @pytest.mark.parametrize("cut_at", range(1, 9))
 def test_a_missing_element_is_refused_wherever_the_file_is_cut_into_blocks(cut_at: int) -> None:
     with pytest.raises(UnreadableFile):
-        for block in read_blocks(io.BytesIO(b"[{},,,{}]"), cut_at):
-            for element in elements(block):
+        for block in read_blocks(io.BytesIO(b"[{},,,{}]"), msgspec.json.decode, cut_at):
+            for element in elements(block.content):
                 decode_element(element, block.first_row)
 
 
@@ -127,7 +128,7 @@ def test_memory_stays_flat_over_a_long_single_line() -> None:
         tracemalloc.start()
         content = b"[" + b'{"identifier":"aapl","name":"x{[,]}","value":"12.5"},' * 1000 * thousands + b"{}]"
         tracemalloc.reset_peak()
-        for _ in read_blocks(io.BytesIO(content)):
+        for _ in read_blocks(io.BytesIO(content), msgspec.json.decode):
             pass
         size = tracemalloc.get_traced_memory()[1] - len(content)
         tracemalloc.stop()

@@ -82,22 +82,25 @@ def _blocks(
     while chunk := source.read(portion.bytes):
         content = pending + chunk
         end = _last_row_end(content)
-        if not _is_plain(content[:end]) or (not end and len(content) > MAX_ROW_BYTES):
+        whole_rows = content[:end]
+        if not _is_plain(whole_rows) or (not end and len(content) > MAX_ROW_BYTES):
             # What follows can't be cut for sure where a row ends: by rows from here.
             yield from _by_rows(CsvReader(_Joined(content, source), columns, line, row), row)
             return
         pending = content[end:]
         if end:
-            block = _block(columns, wanted, content[:end], row, line)
+            lines = whole_rows.count(b"\n")
+            block = _block(columns, wanted, whole_rows, row, line, lines)
             yield block
             portion.learn(block.count, end)
-            row += block.count
-            line += content.count(b"\n", 0, end)
+            row, line = row + block.count, line + lines
     if pending:
         yield from _by_rows(CsvReader(io.BytesIO(pending), columns, line, row), row)
 
 
-def _block(columns: Sequence[str], wanted: Sequence[str], content: bytes, row: int, line: int) -> ColumnsBlock:
+def _block(
+    columns: Sequence[str], wanted: Sequence[str], content: bytes, row: int, line: int, lines: int
+) -> ColumnsBlock:
     def file_rows() -> Sequence[FileRow]:
         return list(CsvReader(io.BytesIO(content), columns, line, row))
 
@@ -106,7 +109,7 @@ def _block(columns: Sequence[str], wanted: Sequence[str], content: bytes, row: i
         return _from_rows(columns, file_rows(), row)
     numbers = np.arange(row, row + len(table), dtype=np.int64)
     arrays = {name: column.combine_chunks() for name, column in zip(wanted, table.columns, strict=True)}
-    offset = line - row if content.count(b"\n") == len(table) else None
+    offset = line - row if lines == len(table) else None
     return ColumnsBlock(row, len(table), numbers, arrays, (), file_rows, offset)
 
 
@@ -133,14 +136,15 @@ def _parsed(columns: Sequence[str], wanted: Sequence[str], content: bytes) -> pa
 def _last_row_end(content: bytes) -> int:
     """Behind the last line break that stands in no quotes, in plain content; 0 where there is none."""
     end = content.rfind(b"\n") + 1
-    while end and content.count(b'"', 0, end) % 2:
+    quotes = b'"' in content
+    while quotes and end and content.count(b'"', 0, end) % 2:
         end = content.rfind(b"\n", 0, end - 1) + 1
     return end
 
 
 def _is_plain(content: bytes) -> bool:
     """No NUL, no lone carriage return, and every quote opens or closes its cell: both readers understand the same."""
-    if b"\x00" in content or content.count(b"\r") != content.count(b"\r\n"):
+    if b"\x00" in content or (b"\r" in content and content.count(b"\r") != content.count(b"\r\n")):
         return False
     return b'"' not in content or _PLAIN.fullmatch(content) is not None
 

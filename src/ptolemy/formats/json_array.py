@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Generic, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,18 +21,27 @@ _KINDS = bytes(
 )
 _DEEPER = np.array([0, 0, 1, -1, 0], dtype=np.int64)
 _ELEMENT = msgspec.json.Decoder(float_hook=Decimal)
-_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
+_ELEMENTS = msgspec.json.Decoder(list[Any], float_hook=Decimal)
+_UNREAD = msgspec.json.Decoder(list[msgspec.Raw])
+_UNSOUND = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BETWEEN = (b"},\n{", b"},{", b"}, {", b"},\r\n{", b"},\n  {")
 _GUESSES = 6
 """How often to look further left: in a file of one line the last such comma may lie inside of an object."""
 
 
-class JsonBlock(NamedTuple):
-    """Some whole elements, still as JSON: `content` is an array. The first is the file's row `first_row`."""
+T = TypeVar("T")
+Decode = Callable[[bytes], list[T]]
+
+
+@dataclass(frozen=True)
+class JsonBlock(Generic[T]):
+    """Some whole elements: `content` is an array. The first is the file's row `first_row`."""
 
     first_row: int
     line: int
     content: bytes
+    rows: list[T] | None
+    """The elements decoded, or None where one of them can't be."""
 
 
 def read_json(source: BinaryIO) -> Iterator[FileRow]:
@@ -39,7 +49,7 @@ def read_json(source: BinaryIO) -> Iterator[FileRow]:
 
     An element that is no object is a fault of its row. `UnreadableFile`, after the rows before, for what is not JSON.
     """
-    for block in read_blocks(source):
+    for block in read_blocks(source, _ELEMENTS.decode):
         for number, element in enumerate(_decoded(block), block.first_row):
             if isinstance(element, dict):
                 yield FileRow(number, None, element)
@@ -47,23 +57,24 @@ def read_json(source: BinaryIO) -> Iterator[FileRow]:
                 yield FileRow(number, None, {}, element if isinstance(element, FieldError) else not_an_object(element))
 
 
-def read_blocks(source: BinaryIO, block_bytes: int | None = None) -> Iterator[JsonBlock]:
-    """The array cut between elements, each time a portion; what the elements hold is not checked."""
+def read_blocks(source: BinaryIO, decode: Decode[T], block_bytes: int | None = None) -> Iterator[JsonBlock[T]]:
+    """The array cut between elements, each time a portion, and decoded where msgspec takes it."""
     portion = Portion(block_bytes)
     content, line = _opening(source, portion.bytes)
     row = 1
-    while found := _quick_cut(content):
-        cut, count = found
-        block = JsonBlock(row, line, b"[" + content[:cut] + b"]")
-        yield block
-        row, line = row + count, line + block.content.count(b"\n")
+    while found := _quick_cut(content, decode):
+        array, rows, count = found
+        yield JsonBlock(row, line, array, rows)
+        row, line = row + count, line + array.count(b"\n")
+        # Its brackets are two more bytes, the comma behind it is one.
+        cut = len(array) - 2
         portion.learn(count, cut)
         content = content[cut + 1 :] + source.read(portion.bytes)
-    yield from _by_structure(content, source, portion.bytes, row, line)
+    yield from _by_structure(content, source, decode, portion.bytes, row, line)
 
 
-def _quick_cut(content: bytes) -> tuple[int, int] | None:
-    """A comma between two objects, and how many there are before it: a likely place, proved by reading up to it.
+def _quick_cut(content: bytes, decode: Decode[T]) -> tuple[bytes, list[T] | None, int] | None:
+    """The array up to a comma between two objects, its rows and their number: a likely place, proved by reading it.
 
     Following every bracket costs more than all else that is done with most files.
     """
@@ -73,14 +84,24 @@ def _quick_cut(content: bytes) -> tuple[int, int] | None:
             end = content.rfind(mark, 0, end)
             if end < 0:
                 break
-            try:
-                return end + 1, len(_ELEMENTS.decode(b"[" + content[: end + 1] + b"]"))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                continue
+            array = b"".join((b"[", memoryview(content)[: end + 1], b"]"))
+            rows = _decoded_if_sound(array, decode)
+            elements = rows if rows is not None else _decoded_if_sound(array, _UNREAD.decode)
+            if elements is not None:
+                return array, rows, len(elements)
     return None
 
 
-def _by_structure(content: bytes, source: BinaryIO, block_bytes: int, row: int, line: int) -> Iterator[JsonBlock]:
+def _decoded_if_sound(array: bytes, decode: Decode[T]) -> list[T] | None:
+    try:
+        return decode(array)
+    except _UNSOUND:
+        return None
+
+
+def _by_structure(
+    content: bytes, source: BinaryIO, decode: Decode[T], block_bytes: int, row: int, line: int
+) -> Iterator[JsonBlock[T]]:
     """The rest of the array, from the beginning of an element, cut where its brackets say so."""
     structure, pending = _Structure(), b""
     for chunk in _chunks(content, source, block_bytes):
@@ -93,7 +114,8 @@ def _by_structure(content: bytes, source: BinaryIO, block_bytes: int, row: int, 
         cut = int(commas[-1]) if end is None else end
         body = pending + chunk[:cut]
         if body.strip(_BLANK):
-            yield JsonBlock(row, line, b"[" + body + b"]")
+            array = b"[" + body + b"]"
+            yield JsonBlock(row, line, array, _decoded_if_sound(array, decode))
             row += len(commas) + (end is not None)
         elif end is None or row > 1 or len(commas):
             raise UnreadableFile("malformed_json", f"line {line}: a comma of the array has no element beside it")
@@ -104,9 +126,9 @@ def _by_structure(content: bytes, source: BinaryIO, block_bytes: int, row: int, 
     raise UnreadableFile("truncated_json", f"the array isn't closed: the file ends in or after row {row} (line {line})")
 
 
-def elements(block: JsonBlock) -> Iterator[bytes]:
-    """Each element of a block by itself, as JSON."""
-    body = block.content[1:-1]
+def elements(array: bytes) -> Iterator[bytes]:
+    """Each element of a block's array by itself, as JSON."""
+    body = array[1:-1]
     commas, _ = _Structure().feed(body)
     start = 0
     for end in [*commas.tolist(), len(body)]:
@@ -205,9 +227,9 @@ def _end(rest: bytes, source: BinaryIO, line: int) -> None:
     raise UnreadableFile("malformed_json", f"something follows the end of the array in line {line}: remove it")
 
 
-def _decoded(block: JsonBlock) -> Iterator[Any]:
-    try:
-        yield from _ELEMENT.decode(block.content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        for row, element in enumerate(elements(block), block.first_row):
+def _decoded(block: JsonBlock[Any]) -> Iterator[Any]:
+    if block.rows is not None:
+        yield from block.rows
+    else:
+        for row, element in enumerate(elements(block.content), block.first_row):
             yield decode_element(element, row)

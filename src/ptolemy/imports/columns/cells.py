@@ -27,7 +27,14 @@ _YEAR_1, _YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000
 
 def instants(cells: pa.Array[Any]) -> tuple[Numbers, Faults]:
     """Microseconds since 2000; 0 where the cell is null or refused."""
-    cells = cells.fill_null(_ZERO)
+    # Many rows share an instant: each is looked at once.
+    encoded = cells.dictionary_encode()
+    found, refused = _each_instant(encoded.dictionary)
+    at = encoded.indices.fill_null(len(found)).to_numpy()
+    return np.append(found, 0)[at], _by_place(at, refused)
+
+
+def _each_instant(cells: pa.Array[Any]) -> tuple[Numbers, Faults]:
     usual, faults = _usual(cells, _DATE_OR_INSTANT, _canonical_instant, _ZERO)
     try:
         return _unix(usual) - EPOCH, faults
@@ -82,7 +89,12 @@ def _by_distinct_cell(cells: pa.Array[Any], canonical: Callable[[str], str]) -> 
         except ValueError as reason:
             forms.append(None)
             refused[i] = str(reason)
-    places = encoded.indices
-    at = places.fill_null(-1).to_numpy()
-    bad = np.flatnonzero(np.isin(at, list(refused)))
-    return pa.array(forms, pa.string()).take(places), {int(i): refused[int(at[i])] for i in bad}
+    at = encoded.indices.fill_null(-1).to_numpy()
+    return pa.array(forms, pa.string()).take(encoded.indices), _by_place(at, refused)
+
+
+def _by_place(at: Numbers, refused: Faults) -> Faults:
+    """What is said of distinct cells, by the places of the column that hold them."""
+    if not refused:
+        return {}
+    return {int(i): refused[int(at[i])] for i in np.flatnonzero(np.isin(at, list(refused)))}

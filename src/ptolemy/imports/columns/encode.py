@@ -238,6 +238,8 @@ def _unknown(parents: Parents, key: str, place: int) -> tuple[str, Faults]:
 
 def _instants(columns: _Columns, faults: _Faults, field: str, *, missing: int) -> Numbers:
     """Microseconds since 2000; `missing` where there is none."""
+    if columns[field].null_count == columns.count:
+        return np.full(columns.count, missing)
     found, refused = instants(columns[field])
     faults.refuse_each(field, "invalid_timestamp", refused)
     null = columns.is_null(field)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ptolemy.formats.columns import ColumnsBlock
-from ptolemy.formats.json_array import JsonBlock, decode_element, elements, not_an_object, read_blocks
+from ptolemy.formats.json_array import decode_element, elements, not_an_object, read_blocks
 from ptolemy.formats.ndjson import LinesBlock, count, read_line_blocks, rows_of
 from ptolemy.formats.rows import FileRow
 from ptolemy.kernel.problems import FieldError
@@ -52,25 +52,29 @@ _LINES = msgspec.json.Decoder(_Row, float_hook=Decimal)
 
 def read_json_columns(source: BinaryIO) -> Iterator[ColumnsBlock]:
     """The rows in blocks; `field_values` is a column of JSON text, null where there are none."""
-    for block in read_blocks(source):
-        rows = _sound(partial(_ROWS.decode, block.content))
-        yield block_of_elements(block) if rows is None else _block(rows, block.first_row, partial(_elements, block))
+    for block in read_blocks(source, _ROWS.decode):
+        if block.rows is None or not _are_plain(block.rows):
+            yield block_of_elements(block.first_row, block.content)
+        else:
+            # Not the block itself: its rows would stay until the columns are written.
+            yield _block(block.rows, block.first_row, partial(_elements, block.first_row, block.content))
 
 
 def read_ndjson_columns(source: BinaryIO) -> Iterator[ColumnsBlock]:
     """The same of NDJSON, where rows are told by their lines too."""
     for block in read_line_blocks(source):
-        rows = _sound(partial(_LINES.decode_lines, block.content))
-        if rows is None or len(rows) != count(block):
+        rows = _decoded(block)
+        if rows is None or len(rows) != count(block) or not _are_plain(rows):
             yield block_of_lines(block)
         else:
             offset = block.line - block.first_row if len(rows) == block.content.count(b"\n") else None
             yield _block(rows, block.first_row, partial(_lines, block), line_offset=offset, has_lines=True)
 
 
-def block_of_elements(block: JsonBlock) -> ColumnsBlock:
+def block_of_elements(first_row: int, array: bytes) -> ColumnsBlock:
     """A block in which a row may be none, each row read by itself."""
-    return _one_by_one(block.first_row, _elements(block), partial(_elements, block), has_lines=False)
+    again = partial(_elements, first_row, array)
+    return _one_by_one(first_row, again(), again, has_lines=False)
 
 
 def block_of_lines(block: LinesBlock) -> ColumnsBlock:
@@ -90,14 +94,17 @@ def _block(
     return ColumnsBlock(first_row, len(rows), numbers, _columns(rows), (), again, line_offset, has_lines)
 
 
-def _sound(decode: Callable[[], list[_Row]]) -> list[_Row] | None:
+def _decoded(block: LinesBlock) -> list[_Row] | None:
     """The rows, or None where one of them is not what a row should be."""
     try:
-        rows = decode()
+        return _LINES.decode_lines(block.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    plain = {str, int, Decimal, type(None)}
-    return rows if {type(row.value) for row in rows} <= plain else None
+
+
+def _are_plain(rows: Sequence[_Row]) -> bool:
+    """Whether every value may be a number."""
+    return {type(row.value) for row in rows} <= {str, int, Decimal, type(None)}
 
 
 def _one_by_one(
@@ -118,9 +125,9 @@ def _one_by_one(
     return ColumnsBlock(first_row, len(file_rows), numbered, _columns(sound), faults, again, has_lines=has_lines)
 
 
-def _elements(block: JsonBlock) -> Sequence[FileRow]:
+def _elements(first_row: int, array: bytes) -> Sequence[FileRow]:
     rows = []
-    for number, element in enumerate(elements(block), block.first_row):
+    for number, element in enumerate(elements(array), first_row):
         value = decode_element(element, number)
         if isinstance(value, dict):
             rows.append(FileRow(number, None, value))

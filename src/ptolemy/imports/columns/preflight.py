@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from ptolemy.formats.columns import ColumnsBlock
 from ptolemy.formats.detection import Format
-from ptolemy.formats.json_array import JsonBlock, read_blocks
-from ptolemy.formats.ndjson import LinesBlock, read_line_blocks
+from ptolemy.formats.json_array import read_blocks
+from ptolemy.formats.ndjson import read_line_blocks
 from ptolemy.formats.parquet import ParquetReader
 from ptolemy.formats.rows import UNLIMITED
 from ptolemy.imports.columns.blocks import read_guarded
@@ -34,8 +34,8 @@ def spoken_values(
     found: _Found = defaultdict(set)
     columns: Sequence[str] | None = None
     if file_format in ("json", "ndjson"):
-        for block in read_blocks(source) if file_format == "json" else read_line_blocks(source):
-            _hear_json(block, found)
+        for rows in (_elements if file_format == "json" else _lines)(source):
+            _hear_json(rows, found)
     else:
         columns, blocks = _telling(source, file_format, limit_bytes)
         for each in blocks if "id" in columns else ():
@@ -64,13 +64,23 @@ _ARRAY = msgspec.json.Decoder(list[_Row], float_hook=Decimal)
 _LINES = msgspec.json.Decoder(_Row, float_hook=Decimal)
 
 
-def _hear_json(block: JsonBlock | LinesBlock, found: _Found) -> None:
-    try:
-        lines = isinstance(block, LinesBlock)
-        rows = _LINES.decode_lines(block.content) if lines else _ARRAY.decode(block.content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # Some row is not what a row should be: the others are heard all the same.
-        _hear(block_of_lines(block) if isinstance(block, LinesBlock) else block_of_elements(block), found)
+def _elements(source: BinaryIO) -> Iterator[Sequence[_Row] | ColumnsBlock]:
+    """The rows; a block in which some row is not what a row should be comes by columns: the others are heard."""
+    for block in read_blocks(source, _ARRAY.decode):
+        yield block_of_elements(block.first_row, block.content) if block.rows is None else block.rows
+
+
+def _lines(source: BinaryIO) -> Iterator[Sequence[_Row] | ColumnsBlock]:
+    for block in read_line_blocks(source):
+        try:
+            yield _LINES.decode_lines(block.content)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            yield block_of_lines(block)
+
+
+def _hear_json(rows: Sequence[_Row] | ColumnsBlock, found: _Found) -> None:
+    if isinstance(rows, ColumnsBlock):
+        _hear(rows, found)
         return
     for row in rows:
         if row.id and row.type_id is not None:
