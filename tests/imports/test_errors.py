@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,6 +28,21 @@ def test_two_rows_that_break_a_unique_rule_do_not_make_ten_thousand_guilty(works
         (9_999, 10_000, "identifier", "conflict"),
     ]
     assert (job["rows_failed"], job["rows_imported"]) == (2, 9_998 if on_error == "continue" else 0)
+
+
+def test_a_row_that_stays_out_leaves_its_id_to_the_next_one(workspace: Workspace) -> None:
+    workspace.equity()
+    workspace.create("instruments", identifier="taken", name="T", type_id="equity")
+    key = "01900000-0000-7000-8000-000000000001"
+    rows = [{"id": key, "identifier": name, "name": "N", "type_id": "equity"} for name in ("taken", "free", "late")]
+    job = workspace.import_file("instruments", json.dumps(rows).encode(), "continue")
+    assert [(e["row"], e["field"], e["code"]) for e in job["errors"]] == [
+        (1, "identifier", "conflict"),
+        (3, "id", "conflict"),
+    ]
+    assert answered(workspace.robot.get(f"/instruments/{key}"), 200)["identifier"] == "free"
+    events = answered(workspace.robot.get("/events", params={"event_type": "instrument.created"}), 200)["data"]
+    assert [each["resource_identifier"] for each in events] == ["taken", "free"]
 
 
 FORMS = pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -38,6 +39,16 @@ class Session:
 
     async def value(self, sql: Sql) -> Any:
         return await self.driver.fetchval(numbered(sql.text), *sql.args)
+
+    @asynccontextmanager
+    async def under_way(self, sql: Sql) -> AsyncIterator[asyncio.Task[list[Row]]]:
+        """The statement is sent, and the database works on it, while the block does something else: no statement."""
+        running = asyncio.create_task(self.rows(sql))
+        try:
+            await asyncio.sleep(0)
+            yield running
+        finally:
+            await asyncio.wait([running])
 
     async def run(self, sql: Sql) -> int:
         """Runs a statement; answers how many rows it touched."""

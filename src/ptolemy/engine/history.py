@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from ptolemy.database.sql import Sql
@@ -27,12 +28,19 @@ class Change(NamedTuple):
     """It is set back to what a backup says, its own instants too."""
 
 
-async def record(tx: Transaction, resource: Resource, changes: Sequence[Change]) -> None:
+Ready = Mapping[int, tuple[Row, log.Entry]]
+"""Events that were put into words beforehand, each by the `id()` of the row that it tells of, and with it."""
+
+NONE_READY: Ready = MappingProxyType({})
+
+
+async def record(tx: Transaction, resource: Resource, changes: Sequence[Change], ready: Ready = NONE_READY) -> None:
     """An event for each change, and the items that came or went.
 
     Raises `Overtaken` where these events would stand before earlier ones of the same record.
     """
-    xid = await log.record(tx, [_entry(resource, change) for change in changes])
+    entries = [ready[id(new)][1] if id(new := change.new) in ready else _entry(resource, change) for change in changes]
+    xid = await log.record(tx, entries)
     waited_for = [old for _, old, _, _ in changes if old is not None and old.get(lookup.WRITTEN_BY) is not None]
     if tx.distributed:
         overtaken = bool(waited_for) and await _is_before_events(tx, xid, waited_for)
@@ -41,6 +49,11 @@ async def record(tx: Transaction, resource: Resource, changes: Sequence[Change])
     if overtaken:
         raise Overtaken
     await count(tx, resource, changes)
+
+
+def creations(resource: Resource, rows: Sequence[Row]) -> Ready:
+    """The events of new records, for `record`."""
+    return {id(row): (row, _entry(resource, Change("created", None, row))) for row in rows}
 
 
 def _is_before(xid: int, old: Row) -> bool:

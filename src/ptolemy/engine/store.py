@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -30,10 +31,23 @@ async def store(tx: Transaction, resource: Resource, write: Write) -> Row:
     return row
 
 
-async def insert_each(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | Problem]:
-    """Inserts many in one statement; those that the database refuses come back as problems, exactly those."""
+async def insert_each(
+    tx: Transaction,
+    resource: Resource,
+    writes: Sequence[Write],
+    meanwhile: Callable[[Sequence[Row]], None] = lambda rows: None,
+) -> list[Row | Problem]:
+    """Inserts many in one statement; those that the database refuses come back as problems, exactly those.
+
+    `meanwhile` gets the rows, as they will come back where they are taken, while the database works.
+    """
     if not writes:
         return []
+    if apart := _of_one_id(writes):
+        # Which of them goes in, the statement wouldn't tell.
+        together = [write for write in writes if id(write) not in apart]
+        answered = dict(zip(map(id, together), await insert_each(tx, resource, together, meanwhile), strict=True))
+        return [answered.get(id(write)) or await _alone(tx, resource, write) for write in writes]
     names = ["id", *resource.fields, *_kept_names(resource)]
     ids = [write.kept.get("id") or new for write, new in zip(writes, uuid7s(len(writes)), strict=True)]
     columns = [
@@ -50,17 +64,19 @@ async def insert_each(tx: Transaction, resource: Resource, writes: Sequence[Writ
         (tx.workspace_id, *columns),
     )
     # Everything else is known: to have it sent back would cost as much as to send it.
-    stored = {row["id"] for row in await tx.rows(statement)}
-    rows = (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
-    answers: list[Row | Problem] = []
-    for key, write, row in zip(ids, writes, rows, strict=True):
-        if key in stored:
-            # An id that stands twice in one statement comes back once: the first write has it.
-            stored.remove(key)
-            answers.append(row)
-        else:
-            answers.append(await _alone(tx, resource, write))
-    return answers
+    async with tx.under_way(statement) as inserting:
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        meanwhile(rows)
+    stored = {row["id"] for row in inserting.result()}
+    sent = zip(ids, writes, rows, strict=True)
+    return [row if key in stored else await _alone(tx, resource, write) for key, write, row in sent]
+
+
+def _of_one_id(writes: Sequence[Write]) -> set[int]:
+    """Those, by `id()`, that want an id which another of them wants too."""
+    wanted = [(write.kept["id"], id(write)) for write in writes if write.kept.get("id")]
+    numbers = Counter(key for key, _ in wanted)
+    return {write for key, write in wanted if numbers[key] > 1}
 
 
 async def update_each(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | Problem]:

@@ -194,14 +194,20 @@ async def _save_together(tx: Transaction, resource: Resource, writes: Sequence[W
     stored = {
         id(write): row for write, row in zip(changed, await store.update_each(tx, resource, changed), strict=True)
     }
-    stored |= zip(map(id, created), await store.insert_each(tx, resource, created), strict=True)
+    ready = dict(history.NONE_READY)
+
+    def tell(rows: Sequence[Row]) -> None:
+        if not resource.by_the_million:
+            ready.update(history.creations(resource, rows))
+
+    stored |= zip(map(id, created), await store.insert_each(tx, resource, created, meanwhile=tell), strict=True)
     answers = [_answer(write, stored) for write in writes]
     kept = [
         (write, row)
         for write, row in zip(writes, answers, strict=True)
         if not isinstance(row, Problem) and row is not write.old
     ]
-    await follow_up(tx, resource, kept, told=not resource.by_the_million)
+    await follow_up(tx, resource, kept, told=not resource.by_the_million, ready=ready)
     return answers
 
 
@@ -230,13 +236,21 @@ async def prepare(tx: Transaction, resource: Resource, writes: Sequence[Write]) 
 
 
 async def follow_up(
-    tx: Transaction, resource: Resource, saved: Sequence[tuple[Write, Row]], *, told: bool = True
+    tx: Transaction,
+    resource: Resource,
+    saved: Sequence[tuple[Write, Row]],
+    *,
+    told: bool = True,
+    ready: history.Ready = history.NONE_READY,
 ) -> None:
-    """What comes after rows are stored; `told` says that each has its event."""
+    """What comes after rows are stored; `told` says that each has its event, of which some may be `ready`."""
     if not saved:
         return
     changes = [history.Change(_told_as(write, row), write.old, row, write.whole) for write, row in saved]
-    await (history.record if told else history.count)(tx, resource, changes)
+    if told:
+        await history.record(tx, resource, changes, ready)
+    else:
+        await history.count(tx, resource, changes)
     await resource.after_write(tx, [write for write, _ in saved])
 
 
