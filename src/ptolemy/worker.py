@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+import pyarrow
 import structlog
 
 from ptolemy.accounts import removal
@@ -105,6 +106,8 @@ async def run_worker(
         handlers(database, files, working),
         concurrency=working.concurrency,
         schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP), Schedule("backups", look_seconds, due.KIND)],
+        # Arrow keeps what one file has used for the next; but a server rests most of the day.
+        at_rest=pyarrow.default_memory_pool().release_unused,
     )
     courier = Courier(delivering)
     async with ringing(database):

@@ -51,8 +51,10 @@ class Runner:
         concurrency: int = 2,
         schedules: Sequence[Schedule] = (),
         pace: Pace | None = None,
+        at_rest: Callable[[], None] = lambda: None,
     ) -> None:
-        self._database, self._handlers = database, handlers
+        """`at_rest` is called whenever the last job that ran has ended."""
+        self._database, self._handlers, self._at_rest = database, handlers, at_rest
         self._concurrency, self._schedules, self._pace = concurrency, schedules, pace or Pace()
         self._running: dict[UUID, tuple[Job, asyncio.Task[None]]] = {}
         self._stopping, self._wake, self._beat_now = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -112,6 +114,8 @@ class Runner:
         finally:
             metrics.job_ended(job.kind, outcome, time.perf_counter() - started)
             del self._running[job.lease_token]
+            if not self._running:
+                self._at_rest()
             self._wake.set()
 
     async def _work(self, job: Job) -> None:
