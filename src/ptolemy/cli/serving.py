@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from ptolemy.accounts.people import anyone_can_sign_in
 from ptolemy.app import Configuration, create_app, open_product
 from ptolemy.backups.surroundings import Surroundings
-from ptolemy.cli import garbage
+from ptolemy.cli import interpreter
 from ptolemy.cli.logs import configure_logs
 from ptolemy.cli.mail import mail_server
 from ptolemy.cli.opening import database_dsn
@@ -91,7 +91,7 @@ class _Api(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            garbage.started()
+            interpreter.started()
             self._ready()
 
     @contextmanager

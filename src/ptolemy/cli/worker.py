@@ -19,7 +19,7 @@ def worker(data_dir: DataDir = None) -> None:
 
     from ptolemy.app import UNPACKED_LIMIT_BYTES
     from ptolemy.backups.surroundings import Surroundings
-    from ptolemy.cli import garbage
+    from ptolemy.cli import interpreter
     from ptolemy.cli.failures import run
     from ptolemy.cli.logs import configure_logs
     from ptolemy.cli.mail import letters
@@ -54,7 +54,7 @@ def worker(data_dir: DataDir = None) -> None:
                 allowed=settings.webhook_allow,
             ) as ready,
         ):
-            garbage.started()
+            interpreter.started()
             print("ptolemy worker is ready", flush=True)
             working = Working(
                 concurrency=max(1, settings.jobs_at_once),
