@@ -50,6 +50,7 @@ from ptolemy.engine.custom_field_indexes import MANY_RECORDS
 from ptolemy.files.opening import LONG, open_store
 from ptolemy.files.store import FileStore
 from ptolemy.jobs.beside import beside
+from ptolemy.jobs.runner import Pace as JobPace
 from ptolemy.kernel.problems import Problem
 from ptolemy.kernel.sealing import Sealer
 from ptolemy.kernel.signing import Signer
@@ -83,6 +84,7 @@ class Configuration:
     public_url: str | None = None
     max_upload_bytes: int = 100_000_000
     jobs_at_once: int = 2
+    job_pace: JobPace = field(default_factory=JobPace)
     indexed_from_records: int = MANY_RECORDS
     backups: Surroundings = field(default_factory=Surroundings)
     webhook_allow: tuple[Network, ...] = ()
@@ -166,6 +168,7 @@ async def _work_until(configuration: Configuration, database: Database, files: F
             backups=configuration.backups,
             letters=configuration.letters,
             events_days=configuration.events_days,
+            pace=configuration.job_pace,
         )
         await run_worker(database, files, stop, working, ready)
 

@@ -48,7 +48,7 @@ from ptolemy.imports.requests import KIND as IMPORT
 from ptolemy.imports.run import ImportHandler
 from ptolemy.jobs.job import Handler, Interrupted, Job
 from ptolemy.jobs.records import ended_jobs
-from ptolemy.jobs.runner import Runner
+from ptolemy.jobs.runner import Pace, Runner
 from ptolemy.jobs.schedule import Schedule
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.kernel.problems import NotFound
@@ -93,6 +93,7 @@ class Working:
     """Without them e-mails wait for a worker that can send them."""
     events_days: int | None = None
     """How long events are kept at most, whatever the plan says."""
+    pace: Pace = field(default_factory=Pace)
 
 
 async def run_worker(
@@ -108,6 +109,7 @@ async def run_worker(
         schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP), Schedule("backups", look_seconds, due.KIND)],
         # Arrow keeps what one file has used for the next; but a server rests most of the day.
         at_rest=pyarrow.default_memory_pool().release_unused,
+        pace=working.pace,
     )
     courier = Courier(delivering)
     async with ringing(database):

@@ -5,11 +5,13 @@ It shares no code with the product, so that the two don't err alike.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 Record = Mapping[str, Any]
@@ -40,6 +42,7 @@ READ: dict[str, Callable[[Any], Any]] = {
     "json": dict,
 }
 """How a value is read, of a record and of a condition alike: numbers as numbers, dates as dates."""
+ORDER = {"lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge}
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Oracle:
     data_types: Mapping[str, set[str]] = field(default_factory=dict)
     """By custom key: its data types in all types that have it."""
     custom: str = "extra_fields_snapshot"
+    _values: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
 
     def ask(self, question: Question) -> Answer:
         """All records that match, in order; the page is the first of them."""
@@ -67,54 +71,63 @@ class Oracle:
         asked: list[Condition] = [*([condition] if condition else []), *shorthands]
         mentioned = any("archived_at" in fields_of(each) for each in asked)
         archived = question.get("archived", "true" if mentioned else "false")
-        rows = [
-            record
-            for record in self.records
-            if is_shown(record, archived)
-            and all(self.matches(record, each) for each in asked)
-            and is_found(record, question.get("q"))
-        ]
+        rows = [record for record in self.records if is_shown(record, archived)]
+        for each in asked:
+            rows = self.matching(rows, each)
+        if "q" in question:
+            rows = found(rows, question["q"])
         keys = question.get("sort", ())
         warned = any(self.warns(each) for each in asked) or question.get("limit", 0) > 200
         return Answer(self.ordered(rows, keys), warned or any(self.is_mixed(key["field"]) for key in keys))
 
-    def matches(self, record: Record, condition: Condition) -> bool:
+    def matching(self, rows: list[Record], condition: Condition) -> list[Record]:
         """What stands beside each other all holds."""
-        return (
-            ("field" not in condition or self.compares(record, condition))
-            and all(self.matches(record, part) for part in condition.get("and", ()))
-            and ("or" not in condition or any(self.matches(record, part) for part in condition["or"]))
-        )
+        for part in condition.get("and", ()):
+            rows = self.matching(rows, part)
+        if "field" in condition:
+            values, holds = self.values(condition["field"]), self.comparison(condition)
+            rows = [record for record in rows if holds(values[record["id"]])]
+        if "or" in condition:
+            either = {record["id"] for part in condition["or"] for record in self.matching(rows, part)}
+            rows = [record for record in rows if record["id"] in either]
+        return rows
 
-    def compares(self, record: Record, condition: Condition) -> bool:
+    def comparison(self, condition: Condition) -> Callable[[Any], bool]:
+        """Whether a value compares as the condition says."""
         name, op, given = condition["field"], condition["op"], condition["value"]
-        value = self.value(record, name)
         if op == "is_null":
-            return bool((value is None) == flag(given))
+            null = flag(given)
+            return lambda value: (value is None) == null
         if op in ("in", "not_in"):
-            among = value in [self.meant(name, each) for each in given]
-            return bool(among == (op == "in"))
+            among = [self.meant(name, each) for each in given]
+            return lambda value: (value in among) == (op == "in")
         if op in ("eq", "ne"):
             # Null is a value here: `ne` and `not_in` match it unless they name it.
-            return bool((value == self.meant(name, given)) == (op == "eq"))
-        if value is None:
-            return False
+            same = self.meant(name, given)
+            return lambda value: bool((value == same) == (op == "eq"))
         if op == "like":
-            return fold(given) in fold(value)
-        wanted = self.meant(name, given)
-        return bool({"lt": value < wanted, "lte": value <= wanted, "gt": value > wanted, "gte": value >= wanted}[op])
+            part = fold(given)
+            return lambda value: value is not None and part in fold(value)
+        holds, bound = ORDER[op], self.meant(name, given)
+        return lambda value: value is not None and bool(holds(value, bound))
 
     def ordered(self, rows: Sequence[Record], keys: Sequence[Mapping[str, str]]) -> list[Record]:
         """By the first key, then the next, at last by id; nulls last in both directions."""
         ordered = sorted(rows, key=lambda record: str(record["id"]))
         for key in reversed(keys):
-            name = key["field"]
-            known = [record for record in ordered if self.value(record, name) is not None]
-            nulls = [record for record in ordered if self.value(record, name) is None]
+            values = self.values(key["field"])
+            known = [record for record in ordered if values[record["id"]] is not None]
+            nulls = [record for record in ordered if values[record["id"]] is None]
             descending = key.get("direction", "asc") == "desc"
             # A stable sort keeps ties in the order of the later keys, reversed or not.
-            ordered = sorted(known, key=lambda record: self.value(record, name), reverse=descending) + nulls
+            ordered = sorted(known, key=lambda record: values[record["id"]], reverse=descending) + nulls
         return ordered
+
+    def values(self, name: str) -> dict[str, Any]:
+        """What each record holds in a field, by the record's id; read once."""
+        if name not in self._values:
+            self._values[name] = {record["id"]: self.value(record, name) for record in self.records}
+        return self._values[name]
 
     def value(self, record: Record, name: str) -> Any:
         held = record[self.custom].get(name.removeprefix("field.")) if name.startswith("field.") else record[name]
@@ -162,14 +175,16 @@ def is_shown(record: Record, archived: str) -> bool:
     return {"false": not is_archived, "true": True, "all": True, "only": is_archived}[archived]
 
 
+@cache
 def fold(text: str) -> str:
     """Letter by letter: no letter becomes two."""
     return "".join(letter.lower()[0] for letter in text)
 
 
-def is_found(record: Record, q: str | None) -> bool:
+def found(rows: list[Record], q: str) -> list[Record]:
     """Each word of `q` begins a word of the name or of the identifier."""
-    if q is None:
-        return True
-    texts = [fold(record[name]) for name in ("identifier", "name") if record.get(name) is not None]
-    return all(any(re.search(rf"(?<![^\W_]){re.escape(word)}", text) for text in texts) for word in fold(q).split())
+    for word in fold(q).split():
+        begin = re.compile(rf"(?<![^\W_]){re.escape(word)}")
+        texts = [[fold(each[name]) for name in ("identifier", "name") if each.get(name) is not None] for each in rows]
+        rows = [each for each, told in zip(rows, texts, strict=True) if any(map(begin.search, told))]
+    return rows

@@ -23,6 +23,7 @@ from ptolemy.cli import (
     worker,
     workspace,
 )
+from ptolemy.cli.ending import ended_by_its_exit_code
 from ptolemy.cli.groups import group
 
 app = group("A self-hosted store for financial reference data and time series.")
@@ -56,4 +57,5 @@ def ptolemy(
 
 
 def main() -> None:
-    app(prog_name="ptolemy")
+    with ended_by_its_exit_code():
+        app(prog_name="ptolemy")
