@@ -15,7 +15,7 @@ from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
 from ptolemy.events import log
-from ptolemy.jobs import queue
+from ptolemy.jobs import records
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.identifiers import uuid7
 
@@ -29,7 +29,9 @@ async def request_restore(database: Database, tx: Transaction, backup_key: str, 
     restore_id = uuid7()
     async with database.within(tx, Caller(uuid7(), tx.actor, tx.caller.request_id)) as new:
         workspace = await reserve_workspace(new, slug, name, restore_id)
-    row = await tx.row(
+    return await records.ask_for(
+        tx,
+        KIND,
         Sql.of(
             "insert into backup_restores (workspace_id, id, status, backup_id, slug, name, new_workspace_id,"
             " rows_restored, rows_failed, files, created_by)"
@@ -42,29 +44,16 @@ async def request_restore(database: Database, tx: Transaction, backup_key: str, 
             workspace["name"],
             workspace["id"],
             tx.actor.id,
-        )
+        ),
     )
-    assert row is not None  # noqa: S101 - an insert that returns
-    await queue.enqueue(tx, KIND, restore_id, tx.workspace_id, tx.caller.packed())
-    return row
 
 
 async def cancel_restore(tx: Transaction, key: str) -> Row:
     """Ends a restore that hasn't ended; nothing of the new workspace stays. One that has ended stays as it is."""
     row = await lookup.one(tx, BackupRestores, key)
-    if await queue.cancel(tx, tx.workspace_id, row["id"]) == "removed":
-        cancelled = await tx.run(
-            Sql.of(
-                "update backup_restores"
-                " set status = 'cancelled', completed_at = now(), updated_at = now(), recorded_at = now()"
-                " where workspace_id = ? and id = ? and status in ('queued', 'processing')",
-                tx.workspace_id,
-                row["id"],
-            )
-        )
-        if cancelled:
-            await give_up_reserved(tx, row["id"])
-            await log.record(tx, [ended(row, "cancelled", {})])
+    if await records.cancel(tx, "backup_restores", row["id"]):
+        await give_up_reserved(tx, row["id"])
+        await log.record(tx, [ended(row, "cancelled", {})])
     return await lookup.one(tx, BackupRestores, key)
 
 

@@ -29,6 +29,7 @@ from ptolemy.exports.workspace import write_workspace
 from ptolemy.files.scratch import scratch_folder
 from ptolemy.files.store import FileStore, ServedAs, StorageFull, StorageUnavailable, discard, room_for
 from ptolemy.formats.archive_reader import open_archive
+from ptolemy.jobs import records
 from ptolemy.jobs.job import Cancelled, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.json import encode
@@ -63,7 +64,7 @@ class BackupHandler:
 
     async def run(self, job: Job) -> None:
         caller = Caller.unpacked(job.workspace_id, job.payload)
-        run = await self._begin(job, caller)
+        run = await records.begin(self._database, caller, job, "backups")
         if run is None:
             return
         try:
@@ -84,31 +85,13 @@ class BackupHandler:
         except Postponed:
             return
         except Cancelled:
-            await self._cancel(job, caller)
+            await self._give_up(job, caller, "cancelled")
         except Problem as problem:
-            await self._fail(job, caller, problem.detail)
+            await self._give_up(job, caller, "failed", problem.detail)
         await self._tidy(caller, run)
 
     async def gave_up(self, job: Job, reason: str) -> None:
-        await self._fail(job, Caller.unpacked(job.workspace_id, job.payload), reason)
-
-    async def _begin(self, job: Job, caller: Caller) -> Row | None:
-        """Marks the run as being worked on; None where it has ended already."""
-        async with self._database.transaction(caller) as tx:
-            # `least` passes over nulls; Citus refuses now() inside `coalesce` and `case` in an update.
-            row = await tx.row(
-                Sql.of(
-                    "update backups"
-                    " set status = 'processing', started_at = least(started_at, now()), updated_at = now(),"
-                    " recorded_at = now()"
-                    " where workspace_id = ? and id = ? and status in ('queued', 'processing')"
-                    " returning *",
-                    tx.workspace_id,
-                    job.id,
-                )
-            )
-            await (job.still_ours(tx) if row else job.finish(tx))
-            return row
+        await self._give_up(job, Caller.unpacked(job.workspace_id, job.payload), "failed", reason)
 
     async def _has_own_copy(self, run: Row) -> bool:
         """Whether an earlier attempt has made the file, and it is still there."""
@@ -226,30 +209,17 @@ class BackupHandler:
     # Its end.
 
     async def _end(self, job: Job, caller: Caller, run: Row, verdict: Verdict | None) -> None:
-        bad = verdict is not None and not verdict.good
         async with self._database.transaction(caller) as tx:
-            if verdict is not None:
-                await _note_verdict(tx, run, verdict)
-            if bad and verdict is not None:
-                found = {"method": (None, verdict.method), "findings": (None, list(verdict.findings))}
-                await log.record(tx, [told(run, "verification_failed", **found)])
-                error = f"the backup is {verdict.result}: {verdict.findings[0] if verdict.findings else 'see its file'}"
-                await self._close(tx, job, "failed", error=error)
-            else:
-                await self._close(tx, job, "completed")
+            error = await _note_verdict(tx, run, verdict) if verdict else None
+            await self._close(tx, job, "failed" if error else "completed", error)
             await job.finish(tx)
 
-    async def _fail(self, job: Job, caller: Caller, reason: str) -> None:
+    async def _give_up(self, job: Job, caller: Caller, status: str, error: str | None = None) -> None:
         async with self._database.transaction(caller) as tx:
-            await self._close(tx, job, "failed", error=reason)
+            await self._close(tx, job, status, error)
             await job.finish(tx)
 
-    async def _cancel(self, job: Job, caller: Caller) -> None:
-        async with self._database.transaction(caller) as tx:
-            await self._close(tx, job, "cancelled")
-            await job.finish(tx)
-
-    async def _close(self, tx: Transaction, job: Job, status: str, *, error: str | None = None) -> None:
+    async def _close(self, tx: Transaction, job: Job, status: str, error: str | None) -> None:
         """Marks the end, with its event. The server's own copy stays where it is the only good one."""
         run = await tx.row(
             Sql.of(
@@ -265,19 +235,7 @@ class BackupHandler:
         until = self._surroundings.now() + KEPT if kept else None
         if until and error:
             error = f"{error}; the server keeps the file itself until {write_timestamp(until)}, at `download_url`"
-        await tx.run(
-            Sql.of(
-                "update backups"
-                " set status = ?, error = ?, file_expires_at = ?, completed_at = now(), updated_at = now(),"
-                " recorded_at = now()"
-                " where workspace_id = ? and id = ?",
-                status,
-                error,
-                until,
-                tx.workspace_id,
-                job.id,
-            )
-        )
+        await records.end(tx, "backups", job.id, status, Sql.of("error = ?, file_expires_at = ?", error, until))
         changes: dict[str, tuple[Any, Any]] = {"status": ("processing", status)}
         if run["location"]:
             changes["location"] = None, run["location"]
@@ -299,7 +257,8 @@ class BackupHandler:
             await prune(self._database, caller, ended["policy_id"], self._surroundings)
 
 
-async def _note_verdict(tx: Transaction, run: Row, verdict: Verdict) -> None:
+async def _note_verdict(tx: Transaction, run: Row, verdict: Verdict) -> str | None:
+    """What is wrong with the backup, in a sentence, told as an event too; None where it is good."""
     said = {"method": verdict.method, "result": verdict.result, "findings": list(verdict.findings)}
     await tx.run(
         Sql.of(
@@ -315,6 +274,10 @@ async def _note_verdict(tx: Transaction, run: Row, verdict: Verdict) -> None:
                 "update backups set verified_at = now() where workspace_id = ? and id = ?", tx.workspace_id, run["id"]
             )
         )
+        return None
+    found = {"method": (None, verdict.method), "findings": (None, list(verdict.findings))}
+    await log.record(tx, [told(run, "verification_failed", **found)])
+    return f"the backup is {verdict.result}: {verdict.findings[0] if verdict.findings else 'see its file'}"
 
 
 def _read_again(path: Path, rows: int) -> Written:

@@ -15,7 +15,7 @@ from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
 from ptolemy.events import log
-from ptolemy.jobs import queue
+from ptolemy.jobs import records
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.problems import Conflict
 
@@ -47,7 +47,9 @@ async def queue_run(
 ) -> Row:
     """A new run in the queue; what the policy says now is what it does."""
     said: Mapping[str, Any] = policy or {"id": None, "name": None, "destination": None, "verify": "hashes"}
-    row = await tx.row(
+    return await records.ask_for(
+        tx,
+        KIND,
         Sql.of(
             "insert into backups (workspace_id, id, policy_id, policy_name, status, destination, format, due_at,"
             " upload_attempts, verify, created_by)"
@@ -61,11 +63,8 @@ async def queue_run(
             due_at,
             verify or said["verify"],
             tx.actor.id,
-        )
+        ),
     )
-    assert row is not None  # noqa: S101 - an insert that returns
-    await queue.enqueue(tx, KIND, row["id"], tx.workspace_id, tx.caller.packed())
-    return row
 
 
 def told(run: Row, word: str, **changes: tuple[Any, Any]) -> log.Entry:
@@ -82,16 +81,6 @@ def told(run: Row, word: str, **changes: tuple[Any, Any]) -> log.Entry:
 async def cancel_backup(tx: Transaction, key: str) -> Row:
     """Ends a run that hasn't ended; one that has stays as it is."""
     row = await lookup.one(tx, Backups, key)
-    if await queue.cancel(tx, tx.workspace_id, row["id"]) == "removed":
-        cancelled = await tx.run(
-            Sql.of(
-                "update backups"
-                " set status = 'cancelled', completed_at = now(), updated_at = now(), recorded_at = now()"
-                " where workspace_id = ? and id = ? and status in ('queued', 'processing')",
-                tx.workspace_id,
-                row["id"],
-            )
-        )
-        if cancelled:
-            await log.record(tx, [told(row, "cancelled", status=(row["status"], "cancelled"))])
+    if await records.cancel(tx, "backups", row["id"]):
+        await log.record(tx, [told(row, "cancelled", status=(row["status"], "cancelled"))])
     return await lookup.one(tx, Backups, key)
