@@ -27,6 +27,7 @@ from ptolemy.api.dispatch import Dispatcher
 from ptolemy.api.docs_page import docs_routes
 from ptolemy.api.event_operations import event_operations
 from ptolemy.api.export_operations import export_operations
+from ptolemy.api.file_operations import file_operations
 from ptolemy.api.headers import ANSWERED
 from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
@@ -184,6 +185,7 @@ def operations() -> list[Operation]:
         *item_operations(),
         *event_operations(),
         *export_operations(),
+        *file_operations(),
         *upload_operations(),
         *import_operations(),
         *rehearsal_operations(),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from starlette.responses import Response
 
 from ptolemy.api import conditions
 from ptolemy.api.answers import json
-from ptolemy.api.export_operations import GOOD_FOR_SECONDS, signed_address
+from ptolemy.api.file_operations import signed_address
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE, Handlers, list_query, resource_operations
 from ptolemy.api.services import Call
@@ -154,9 +153,6 @@ async def _document(call: Call, row: Row) -> dict[str, Any]:
     document = render.document(Backups, row) | {"download_url": None, "download_expires_at": None}
     kept = row["file_expires_at"] is not None and row["file_expires_at"] > call.services.backups.now()
     if kept and allows(call.signed_in.role, "editor"):
-        expires = int(time.time()) + GOOD_FOR_SECONDS
         key = own_key(row["workspace_id"], row["id"], row["sha256"])
-        of_the_store = await call.services.files.address(key, GOOD_FOR_SECONDS)
-        document["download_url"] = of_the_store or signed_address(call, key, SERVED_AS, expires)
-        document["download_expires_at"] = write_timestamp(datetime.fromtimestamp(expires, UTC))
+        document["download_url"], document["download_expires_at"] = await signed_address(call, key, SERVED_AS)
     return document

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-import msgspec
 from pydantic import AliasChoices, BaseModel, Field, WithJsonSchema, create_model
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from ptolemy.api.answers import json
+from ptolemy.api.file_operations import signed_address
 from ptolemy.api.operations import Operation
-from ptolemy.api.ranges import settle_range
 from ptolemy.api.resource_operations import WORKSPACE, list_query
 from ptolemy.api.resource_types import ResourceType, admit_to_type
 from ptolemy.api.services import Call
@@ -23,16 +20,12 @@ from ptolemy.engine import lookup, read, render
 from ptolemy.engine.filters import Condition
 from ptolemy.engine.schemas import Body, schemas
 from ptolemy.exports.cells import Numbers
-from ptolemy.exports.download import MEDIA_TYPES, served_as
+from ptolemy.exports.download import served_as
 from ptolemy.exports.requests import Compression, cancel_export, file_key, request_export
 from ptolemy.exports.resource import Exports
-from ptolemy.files.store import ServedAs
 from ptolemy.formats.detection import Format
 from ptolemy.kernel.json import encode
-from ptolemy.kernel.problems import FieldError, Forbidden, Invalid, NotFound
-from ptolemy.kernel.timestamps import write_timestamp
-
-GOOD_FOR_SECONDS = 15 * 60
+from ptolemy.kernel.problems import FieldError, Invalid
 
 
 class ExportRequest(Body):
@@ -64,31 +57,7 @@ def export_operations() -> list[Operation]:
         Operation("GET", base, _list, "List exports", "exports", "viewer", {200: ExportPage}, query=_models.query),
         Operation("GET", f"{base}/{{id}}", _get, "Get an export", "exports", "viewer", one, find=_find),
         Operation("POST", f"{base}/{{id}}/cancel", _cancel, "Cancel an export", "exports", "member", one, find=_find),
-        _signed("GET", "Download a file by its signed address", _FILE),
-        _signed("HEAD", "Look at a file by its signed address", {}),
     ]
-
-
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_CONTENT = {
-    "content": dict.fromkeys((*(each.partition(";")[0] for each in MEDIA_TYPES.values()), "application/gzip"), _BINARY)
-}
-_FILE = {"responses": {"200": _CONTENT, "206": _CONTENT}}
-
-
-def _signed(method: str, summary: str, openapi: Mapping[str, Any]) -> Operation:
-    answers: dict[int, type[BaseModel] | None] = {200: None, 206: None}
-    return Operation(
-        method,
-        "/v1/files/{signed}",
-        _download,
-        summary,
-        "exports",
-        "anyone",
-        answers,
-        problems=(403, 404, 416),
-        openapi=openapi,
-    )
 
 
 async def _create(call: Call) -> Response:
@@ -146,32 +115,6 @@ async def _document(call: Call, row: Row) -> dict[str, Any]:
     document = render.document(Exports, row) | {"download_url": None, "expires_at": None}
     kept = row["file_expires_at"] is not None and row["file_expires_at"] > datetime.now(UTC)
     if row["status"] == "completed" and kept:
-        expires = int(time.time()) + GOOD_FOR_SECONDS
         key = file_key(row["workspace_id"], row["id"], row["sha256"])
-        of_the_store = await call.services.files.address(key, GOOD_FOR_SECONDS)
-        document["download_url"] = of_the_store or signed_address(call, key, served_as(row), expires)
-        document["expires_at"] = write_timestamp(datetime.fromtimestamp(expires, UTC))
+        document["download_url"], document["expires_at"] = await signed_address(call, key, served_as(row))
     return document
-
-
-def signed_address(call: Call, key: str, served: ServedAs, expires: int) -> str:
-    """Where anyone may read a file of our own store until `expires`, in seconds since 1970."""
-    payload = msgspec.json.encode([key, served.name, served.media_type, expires])
-    return f"{call.address}/v1/files/{call.services.file_signer.sign(payload)}"
-
-
-async def _download(call: Call) -> Response:
-    """The address is the permission: whoever has it may read the file, for fifteen minutes, also in ranges."""
-    payload = call.services.file_signer.open(call.path["signed"])
-    if payload is None:
-        raise Forbidden("invalid_signature", "this address was not made by this server, or was altered")
-    key, name, media_type, expires = msgspec.json.decode(payload)
-    if time.time() > expires:
-        raise Forbidden("address_expired", "this address has expired: get the export again for a fresh one")
-    path = call.services.files.path(key)
-    if path is None or not path.exists():
-        raise NotFound("file_gone", "the file is kept no longer")
-    found = path.stat()
-    answer = FileResponse(path, media_type=media_type, filename=name, stat_result=found)
-    settle_range(call.request, answer, found.st_size)
-    return answer
