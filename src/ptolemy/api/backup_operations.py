@@ -13,6 +13,7 @@ from starlette.responses import Response
 from ptolemy.api import conditions
 from ptolemy.api.answers import json
 from ptolemy.api.file_operations import signed_address
+from ptolemy.api.job_operations import JobHandlers, job_operations
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE, Handlers, list_query, resource_operations
 from ptolemy.api.services import Call
@@ -22,7 +23,7 @@ from ptolemy.backups.retention import planned
 from ptolemy.backups.run import SERVED_AS
 from ptolemy.backups.runs import cancel_backup, own_key, request_backup
 from ptolemy.database.transaction import Row
-from ptolemy.engine import lookup, read, render, write
+from ptolemy.engine import lookup, render, write
 from ptolemy.engine.schemas import Body, schemas
 from ptolemy.kernel.actors import allows
 from ptolemy.kernel.json import encode
@@ -62,8 +63,6 @@ class PrunePlan(BaseModel):
 
 
 def backup_operations() -> list[Operation]:
-    runs, tag = f"{WORKSPACE}/backups", "backups"
-    one: dict[int, type[BaseModel] | None] = {200: Backup}
     policies = [_for_admins(each) for each in resource_operations(BackupPolicies(), PolicyHandlers)]
     return [
         *policies,
@@ -76,10 +75,17 @@ def backup_operations() -> list[Operation]:
             "admin",
             {200: PrunePlan},
         ),
-        Operation("POST", runs, _create, "Back up now", tag, "editor", {202: Backup}, body=BackupRequest),
-        Operation("GET", runs, _list, "List backups", tag, "member", {200: BackupPage}, query=_models.query),
-        Operation("GET", f"{runs}/{{id}}", _get, "Get a backup", tag, "member", one),
-        Operation("POST", f"{runs}/{{id}}/cancel", _cancel, "Cancel a backup", tag, "editor", one),
+        Operation(
+            "POST",
+            f"{WORKSPACE}/backups",
+            _create,
+            "Back up now",
+            "backups",
+            "editor",
+            {202: Backup},
+            body=BackupRequest,
+        ),
+        *job_operations(_JOBS, Backup, BackupPage, reads="member", cancels="editor"),
     ]
 
 
@@ -107,6 +113,24 @@ class PolicyHandlers(Handlers):
         return self.answer(row)
 
 
+class BackupHandlers(JobHandlers):
+    async def list(self, call: Call) -> Response:
+        """The newest first."""
+        return await self.page(call, replace(list_query(Backups, call.query), sort=[("id", "desc")]))
+
+    async def document(self, call: Call, row: Row) -> dict[str, Any]:
+        """The run; for those who may export the workspace, with an address for its file where the server has it."""
+        document = render.document(Backups, row) | {"download_url": None, "download_expires_at": None}
+        kept = row["file_expires_at"] is not None and row["file_expires_at"] > call.services.backups.now()
+        if kept and allows(call.signed_in.role, "editor"):
+            key = own_key(row["workspace_id"], row["id"], row["sha256"])
+            document["download_url"], document["download_expires_at"] = await signed_address(call, key, SERVED_AS)
+        return document
+
+
+_JOBS = BackupHandlers(Backups, "backups", cancel_backup)
+
+
 async def _would_prune(call: Call) -> Response:
     async with call.transaction() as tx:
         policy = await lookup.one(tx, BackupPolicies, call.path["id"])
@@ -125,34 +149,4 @@ async def _create(call: Call) -> Response:
     asked: BackupRequest = call.body
     async with call.transaction() as tx:
         row = await request_backup(tx, asked.policy_id, asked.verify)
-    return json(encode(await _document(call, row)), 202, call.location(row["id"]))
-
-
-async def _list(call: Call) -> Response:
-    """The newest first."""
-    query = replace(list_query(Backups, call.query), sort=[("id", "desc")])
-    async with call.transaction() as tx:
-        page = await read.page(tx, Backups, query, call.services.cursors)
-    return json(render.envelope([await _document(call, row) for row in page.rows], page))
-
-
-async def _get(call: Call) -> Response:
-    async with call.transaction() as tx:
-        row = await lookup.one(tx, Backups, call.path["id"])
-    return json(encode(await _document(call, row)))
-
-
-async def _cancel(call: Call) -> Response:
-    async with call.transaction() as tx:
-        row = await cancel_backup(tx, call.path["id"])
-    return json(encode(await _document(call, row)))
-
-
-async def _document(call: Call, row: Row) -> dict[str, Any]:
-    """The run; for those who may export the workspace, with an address for its file where the server has it."""
-    document = render.document(Backups, row) | {"download_url": None, "download_expires_at": None}
-    kept = row["file_expires_at"] is not None and row["file_expires_at"] > call.services.backups.now()
-    if kept and allows(call.signed_in.role, "editor"):
-        key = own_key(row["workspace_id"], row["id"], row["sha256"])
-        document["download_url"], document["download_expires_at"] = await signed_address(call, key, SERVED_AS)
-    return document
+    return await _JOBS.accepted(call, row)

@@ -1,22 +1,22 @@
-"""Exports over HTTP, and the signed addresses of their files."""
+"""Exports over HTTP."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, Field, WithJsonSchema, create_model
+from pydantic import AliasChoices, Field, WithJsonSchema, create_model
 from starlette.responses import Response
 
-from ptolemy.api.answers import json
 from ptolemy.api.file_operations import signed_address
+from ptolemy.api.job_operations import JobHandlers, job_operations
 from ptolemy.api.operations import Operation
-from ptolemy.api.resource_operations import WORKSPACE, list_query
+from ptolemy.api.resource_operations import WORKSPACE
 from ptolemy.api.resource_types import ResourceType, admit_to_type
 from ptolemy.api.services import Call
 from ptolemy.catalogue import WHOLE_WORKSPACE
 from ptolemy.database.transaction import Row
-from ptolemy.engine import lookup, read, render
+from ptolemy.engine import render
 from ptolemy.engine.filters import Condition
 from ptolemy.engine.schemas import Body, schemas
 from ptolemy.exports.cells import Numbers
@@ -24,7 +24,6 @@ from ptolemy.exports.download import served_as
 from ptolemy.exports.requests import Compression, cancel_export, file_key, request_export
 from ptolemy.exports.resource import Exports
 from ptolemy.formats.detection import Format
-from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import FieldError, Invalid
 
 
@@ -50,14 +49,33 @@ ExportPage = create_model("ExportPage", __base__=_models.page, data=(list[Export
 
 
 def export_operations() -> list[Operation]:
-    base = f"{WORKSPACE}/exports"
-    one: dict[int, type[BaseModel] | None] = {200: ExportJob}
     return [
-        Operation("POST", base, _create, "Export records", "exports", "member", {202: ExportJob}, body=ExportRequest),
-        Operation("GET", base, _list, "List exports", "exports", "viewer", {200: ExportPage}, query=_models.query),
-        Operation("GET", f"{base}/{{id}}", _get, "Get an export", "exports", "viewer", one, find=_find),
-        Operation("POST", f"{base}/{{id}}/cancel", _cancel, "Cancel an export", "exports", "member", one, find=_find),
+        Operation(
+            "POST",
+            f"{WORKSPACE}/exports",
+            _create,
+            "Export records",
+            "exports",
+            "member",
+            {202: ExportJob},
+            body=ExportRequest,
+        ),
+        *job_operations(_JOBS, ExportJob, ExportPage, reads="viewer", cancels="member"),
     ]
+
+
+class ExportHandlers(JobHandlers):
+    async def document(self, call: Call, row: Row) -> dict[str, Any]:
+        """The job, with an address for its file signed just now."""
+        document = render.document(Exports, row) | {"download_url": None, "expires_at": None}
+        kept = row["file_expires_at"] is not None and row["file_expires_at"] > datetime.now(UTC)
+        if row["status"] == "completed" and kept:
+            key = file_key(row["workspace_id"], row["id"], row["sha256"])
+            document["download_url"], document["expires_at"] = await signed_address(call, key, served_as(row))
+        return document
+
+
+_JOBS = ExportHandlers(Exports, "exports", cancel_export)
 
 
 async def _create(call: Call) -> Response:
@@ -77,7 +95,7 @@ async def _create(call: Call) -> Response:
             include_archived=whole or asked.include_archived,
             condition=asked.filter,
         )
-    return json(encode(await _document(call, row) | render.warned(warnings)), 202, call.location(row["id"]))
+    return await _JOBS.accepted(call, row, warnings)
 
 
 def _refuse_options(asked: ExportRequest) -> None:
@@ -85,36 +103,3 @@ def _refuse_options(asked: ExportRequest) -> None:
     if chosen:
         message = "must be left out: a whole workspace is one ZIP with everything in it, archived records too"
         raise Invalid(*(FieldError(name, "not_for_workspace", message) for name in sorted(chosen)))
-
-
-async def _list(call: Call) -> Response:
-    async with call.transaction() as tx:
-        page = await read.page(tx, Exports, list_query(Exports, call.query), call.services.cursors)
-    return json(render.envelope([await _document(call, row) for row in page.rows], page))
-
-
-async def _find(call: Call) -> None:
-    async with call.transaction() as tx:
-        await lookup.one(tx, Exports, call.path["id"])
-
-
-async def _get(call: Call) -> Response:
-    async with call.transaction() as tx:
-        row = await lookup.one(tx, Exports, call.path["id"])
-    return json(encode(await _document(call, row)))
-
-
-async def _cancel(call: Call) -> Response:
-    async with call.transaction() as tx:
-        row = await cancel_export(tx, call.path["id"])
-    return json(encode(await _document(call, row)))
-
-
-async def _document(call: Call, row: Row) -> dict[str, Any]:
-    """The job, with an address for its file signed just now."""
-    document = render.document(Exports, row) | {"download_url": None, "expires_at": None}
-    kept = row["file_expires_at"] is not None and row["file_expires_at"] > datetime.now(UTC)
-    if row["status"] == "completed" and kept:
-        key = file_key(row["workspace_id"], row["id"], row["sha256"])
-        document["download_url"], document["expires_at"] = await signed_address(call, key, served_as(row))
-    return document
