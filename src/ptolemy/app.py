@@ -60,7 +60,7 @@ from ptolemy.plans.plan import DEFAULTS, Plan
 from ptolemy.webhooks.addresses import Guard, Network
 from ptolemy.webhooks.bell import ringing
 from ptolemy.webhooks.opening import SEALED_FOR, delivering
-from ptolemy.webhooks.retries import Pace
+from ptolemy.webhooks.retries import DeliveryPace
 from ptolemy.worker import Working, run_worker
 
 UNPACKED_LIMIT_BYTES = 1_000_000_000
@@ -87,7 +87,7 @@ class Configuration:
     indexed_from_records: int = MANY_RECORDS
     backups: Surroundings = field(default_factory=Surroundings)
     webhook_allow: tuple[Network, ...] = ()
-    pace: Pace = field(default_factory=Pace)
+    delivery_pace: DeliveryPace = field(default_factory=DeliveryPace)
     signup_is_open: bool = False
     mail_server: MailServer | None = None
     plans: Mapping[str, Plan] = field(default_factory=lambda: DEFAULTS)
@@ -158,7 +158,7 @@ async def _work_until(configuration: Configuration, database: Database, files: F
         secret_key=configuration.secret_key,
         public_url=configuration.public_url,
         allowed=configuration.webhook_allow,
-        pace=configuration.pace,
+        pace=configuration.delivery_pace,
     ) as ready:
         working = Working(
             concurrency=configuration.jobs_at_once,
