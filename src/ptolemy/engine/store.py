@@ -32,34 +32,38 @@ async def store(tx: Transaction, resource: Resource, write: Write) -> Row:
 
 async def insert_each(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | Problem]:
     """Inserts many in one statement; those that the database refuses come back as problems, exactly those."""
+    stored = await insert_new(tx, resource, writes)
+    not_kept = dict.fromkeys(_kept_names(resource))
+    return [
+        await _alone(tx, resource, write) if row is None else {**not_kept, **row}
+        for row, write in zip(stored, writes, strict=True)
+    ]
+
+
+async def insert_new(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | None]:
+    """Inserts many in one statement, in order; answers what is stored of each, None where another record has its place.
+
+    Writers that insert the same in the same order wait for each other, and never in a circle.
+    """
     if not writes:
         return []
-    names = ["id", *resource.fields, *_kept_names(resource)]
     ids = [write.kept.get("id") or new for write, new in zip(writes, uuid7s(len(writes)), strict=True)]
-    columns = [
-        ids,
-        *_columns(writes, resource.fields).values(),
-        *([write.kept.get(name) for write in writes] for name in _kept_names(resource)),
-    ]
-    arrays = ", ".join(f"?::{_array(resource, name)}[]" for name in names)
-    picked = ", ".join(f"coalesce({n}, now())" if n in ("created_at", "updated_at") else n for n in names)
+    columns = {"id": ids, **_columns(writes, resource.fields), **_kept_columns(resource, writes)}
+    arrays = ", ".join(f"?::{_array(resource, name)}[]" for name in columns)
+    picked = ", ".join(f"coalesce({n}, now())" if n in ("created_at", "updated_at") else n for n in columns)
     statement = Sql(
-        f"insert into {resource.table} (workspace_id, {', '.join(names)})"
-        f" select ?::uuid, {picked} from unnest({arrays}) as new ({', '.join(names)})"
+        f"insert into {resource.table} (workspace_id, {', '.join(columns)})"
+        f" select ?::uuid, {picked} from unnest({arrays}) as new ({', '.join(columns)})"
         " on conflict do nothing returning id",
-        (tx.workspace_id, *columns),
+        (tx.workspace_id, *columns.values()),
     )
     # Everything else is known: to have it sent back would cost as much as to send it.
-    stored = {row["id"] for row in await tx.rows(statement)}
-    rows = (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
-    answers: list[Row | Problem] = []
-    for key, write, row in zip(ids, writes, rows, strict=True):
-        if key in stored:
-            # An id that stands twice in one statement comes back once: the first write has it.
-            stored.remove(key)
-            answers.append(row)
-        else:
-            answers.append(await _alone(tx, resource, write))
+    inserted = {row["id"] for row in await tx.rows(statement)}
+    answers: list[Row | None] = []
+    for row in _rows(columns):
+        answers.append(row if row["id"] in inserted else None)
+        # An id that stands twice in one statement comes back once: the first write has it.
+        inserted.discard(row["id"])
     return answers
 
 
@@ -89,23 +93,6 @@ async def update_each(tx: Transaction, resource: Resource, writes: Sequence[Writ
         return [await _alone(tx, resource, write) for write in writes]
 
 
-async def insert_new(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | None]:
-    """Inserts many in one statement, in order; answers what is stored of each, None where another record has its place.
-
-    Writers that insert the same in the same order wait for each other, and never in a circle.
-    """
-    columns = {"id": uuid7s(len(writes)), **_columns(writes, resource.fields)}
-    arrays = ", ".join(f"?::{_array(resource, name)}[]" for name in columns)
-    statement = Sql(
-        f"insert into {resource.table} (workspace_id, {', '.join(columns)})"
-        f" select ?::uuid, * from unnest({arrays})"
-        " on conflict do nothing returning id",
-        (tx.workspace_id, *columns.values()),
-    )
-    inserted = {row["id"] for row in await tx.rows(statement)} if writes else set()
-    return [row if row["id"] in inserted else None for row in _rows(columns)]
-
-
 async def update_all(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row]:
     """Changes many locked records in one statement, and answers what is stored of each now."""
     columns = {"id": [write.old["id"] for write in writes if write.old], **_columns(writes, resource.fields)}
@@ -129,6 +116,13 @@ async def update_all(tx: Transaction, resource: Resource, writes: Sequence[Write
 def _columns(writes: Sequence[Write], fields: Mapping[str, Field[Any]]) -> dict[str, list[Any]]:
     """What is stored of each field, by writes."""
     return {name: [_stored(of, write.new.get(name)) for write in writes] for name, of in fields.items()}
+
+
+def _kept_columns(resource: Resource, writes: Sequence[Write]) -> dict[str, list[Any]]:
+    """The instants that a file carries; none where none does."""
+    if not any(write.kept for write in writes):
+        return {}
+    return {name: [write.kept.get(name) for write in writes] for name in _kept_names(resource)}
 
 
 def _rows(columns: Mapping[str, Sequence[Any]]) -> list[Row]:
