@@ -22,6 +22,7 @@ from ptolemy.engine.tables import create_table, has_keys, keys_view
 from ptolemy.exports.resource import Exports
 from ptolemy.imports.resource import Imports
 from ptolemy.webhooks.resource import WebhookDeliveries, Webhooks
+from tests.house import execute
 
 HOOKS: tuple[type[Resource], ...] = (Webhooks, WebhookDeliveries)
 BY_HAND = (
@@ -62,18 +63,6 @@ def fetch(dsn: str, statement: str, *args: object) -> Rows:
             await driver.close()
 
     return asyncio.run(work())
-
-
-def execute(dsn: str, *statements: str) -> None:
-    async def work() -> None:
-        driver = await asyncpg.connect(dsn)
-        try:
-            for statement in statements:
-                await driver.execute(statement)
-        finally:
-            await driver.close()
-
-    asyncio.run(work())
 
 
 @pytest.fixture(scope="module")
