@@ -20,11 +20,11 @@ from ptolemy.accounts.sessions import forget_ended_sessions
 from ptolemy.accounts.workspaces import tell_of_overage, workspace_ids
 from ptolemy.api import kept_answers
 from ptolemy.backups import due, own_files
-from ptolemy.backups import rehearsal_requests as rehearsals
 from ptolemy.backups.due import DueHandler
-from ptolemy.backups.rehearsal_job import RehearsalHandler
-from ptolemy.backups.restore_requests import KIND as RESTORE
-from ptolemy.backups.restoring import RestoreHandler
+from ptolemy.backups.rehearsals import requests as rehearsals
+from ptolemy.backups.rehearsals.run import RehearsalHandler
+from ptolemy.backups.restores.requests import KIND as RESTORE
+from ptolemy.backups.restores.run import RestoreHandler
 from ptolemy.backups.run import BackupHandler
 from ptolemy.backups.runs import KIND as BACKUP
 from ptolemy.backups.surroundings import Surroundings

@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 
 from ptolemy.backups.policies import BackupPolicies
-from ptolemy.backups.rehearsal_resource import Rehearsals
+from ptolemy.backups.rehearsals.resource import Rehearsals
 from ptolemy.backups.resource import Backups
-from ptolemy.backups.restore_resource import BackupRestores
+from ptolemy.backups.restores.resource import BackupRestores
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.security import APPEND_ONLY, WITHOUT_WORKSPACE
 from ptolemy.engine.filters.custom import custom_values

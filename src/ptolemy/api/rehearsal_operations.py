@@ -12,8 +12,8 @@ from ptolemy.api.job_operations import JobHandlers, job_operations
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE
 from ptolemy.api.services import Call
-from ptolemy.backups.rehearsal_requests import cancel_rehearsal, request_for_backup, request_for_upload
-from ptolemy.backups.rehearsal_resource import Rehearsals
+from ptolemy.backups.rehearsals.requests import cancel_rehearsal, request_for_backup, request_for_upload
+from ptolemy.backups.rehearsals.resource import Rehearsals
 from ptolemy.database.transaction import Row
 from ptolemy.engine.schemas import Body, schemas
 from ptolemy.files import uploads

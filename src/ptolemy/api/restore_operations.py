@@ -10,8 +10,8 @@ from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE, Handlers
 from ptolemy.api.services import Call
 from ptolemy.backups.resource import Backups
-from ptolemy.backups.restore_requests import cancel_restore, request_restore
-from ptolemy.backups.restore_resource import BackupRestores
+from ptolemy.backups.restores.requests import cancel_restore, request_restore
+from ptolemy.backups.restores.resource import BackupRestores
 from ptolemy.engine.schemas import Body, schemas
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from ptolemy.accounts.workspaces import give_up_reserved, open_reserved
 from ptolemy.backups.fetching import opened_backup
-from ptolemy.backups.restore_requests import ended
+from ptolemy.backups.restores.requests import ended
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from ptolemy.backups.fetching import check_has_file
-from ptolemy.backups.rehearsal_resource import Rehearsals
+from ptolemy.backups.rehearsals.resource import Rehearsals
 from ptolemy.backups.resource import Backups
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction

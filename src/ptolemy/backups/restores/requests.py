@@ -9,7 +9,7 @@ from uuid import UUID
 from ptolemy.accounts.workspaces import give_up_reserved, reserve_workspace
 from ptolemy.backups.fetching import check_has_file
 from ptolemy.backups.resource import Backups
-from ptolemy.backups.restore_resource import BackupRestores
+from ptolemy.backups.restores.resource import BackupRestores
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction

@@ -9,7 +9,7 @@ from typing import Any
 
 from ptolemy.backups.fetching import Damaged, opened_backup
 from ptolemy.backups.rehearsal import Rehearsal, RehearsalFinding, rehearse
-from ptolemy.backups.rehearsal_requests import ended, let_go
+from ptolemy.backups.rehearsals.requests import ended, let_go
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
