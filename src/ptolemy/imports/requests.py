@@ -100,8 +100,7 @@ async def cancel_import(tx: Transaction, key: str) -> Row:
 
 def ended(import_id: UUID, status: str, found: Mapping[str, Any]) -> log.Entry:
     """The event of an import's end, with what it came to."""
-    changes = {name: {"from": None, "to": value} for name, value in found.items()}
-    return log.Entry(f"import.{status}", "import", import_id, changes=changes)
+    return log.Entry(f"import.{status}", "import", import_id, changes=log.appeared(found))
 
 
 async def first_errors(

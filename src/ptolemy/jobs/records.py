@@ -16,6 +16,7 @@ from ptolemy.jobs import queue
 from ptolemy.jobs.job import Job
 from ptolemy.kernel.actors import Caller
 
+STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 _OPEN = "status in ('queued', 'processing')"
 
 

@@ -93,5 +93,4 @@ async def under_way(tx: Transaction) -> set[UUID]:
 
 def ended(rehearsal_id: UUID, status: str, found: Mapping[str, Any]) -> log.Entry:
     """The event of a rehearsal's end, with what it has found."""
-    changes = {name: {"from": None, "to": value} for name, value in found.items()}
-    return log.Entry(f"rehearsal.{status}", "rehearsal", rehearsal_id, changes=changes)
+    return log.Entry(f"rehearsal.{status}", "rehearsal", rehearsal_id, changes=log.appeared(found))

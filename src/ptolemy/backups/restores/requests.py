@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from ptolemy.accounts.workspaces import give_up_reserved, reserve_workspace
 from ptolemy.backups.fetching import check_has_file
@@ -59,6 +58,4 @@ async def cancel_restore(tx: Transaction, key: str) -> Row:
 
 def ended(row: Row, status: str, found: Mapping[str, Any]) -> log.Entry:
     """The event of a restore's end, with what it came to."""
-    restore_id: UUID = row["id"]
-    changes = {name: {"from": None, "to": value} for name, value in found.items()}
-    return log.Entry(f"restore.{status}", "restore", restore_id, row["slug"], changes)
+    return log.Entry(f"restore.{status}", "restore", row["id"], row["slug"], log.appeared(found))
