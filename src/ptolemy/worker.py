@@ -19,7 +19,7 @@ from ptolemy.accounts.removal import RemovalHandler, remove_late_arrivals
 from ptolemy.accounts.sessions import forget_ended_sessions
 from ptolemy.accounts.workspaces import tell_of_overage, workspace_ids
 from ptolemy.api import kept_answers
-from ptolemy.backups import due, own_files
+from ptolemy.backups import due
 from ptolemy.backups.due import DueHandler
 from ptolemy.backups.rehearsals import requests as rehearsals
 from ptolemy.backups.rehearsals.run import RehearsalHandler
@@ -27,6 +27,7 @@ from ptolemy.backups.restores.requests import KIND as RESTORE
 from ptolemy.backups.restores.run import RestoreHandler
 from ptolemy.backups.run import BackupHandler
 from ptolemy.backups.runs import KIND as BACKUP
+from ptolemy.backups.runs import OWN_FILES as BACKUP_FILES
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
@@ -35,7 +36,7 @@ from ptolemy.database.transaction import Transaction
 from ptolemy.engine import custom_field_indexes
 from ptolemy.engine.custom_field_indexes import MANY_RECORDS, CustomFieldIndexHandler
 from ptolemy.events import retention as events
-from ptolemy.exports import retention as exports
+from ptolemy.exports.download import FILES as EXPORT_FILES
 from ptolemy.exports.requests import KIND as EXPORT
 from ptolemy.exports.run import ExportHandler
 from ptolemy.files import uploads
@@ -207,17 +208,16 @@ def _check_in(job: Job) -> None:
 
 async def tidy_files(database: Database, files: FileStore, caller: Caller) -> None:
     """Removes a workspace's files whose time is over, and those that a killed process has left."""
-    async with database.transaction(caller) as tx:
-        await exports.remove_expired_files(tx, files)
-    async with database.transaction(caller) as tx:
-        await own_files.remove_expired_files(tx, files)
+    for made in (EXPORT_FILES, BACKUP_FILES):
+        async with database.transaction(caller) as tx:
+            await made.remove_expired(tx, files)
     async with database.transaction(caller) as tx:
         over = set(await uploads.users(tx)) - await rehearsals.under_way(tx)
         gone = [key for job_id in over for key in await imports.freed(tx, job_id)]
         gone += await uploads.remove_expired(tx)
     for key in gone:
         await files.delete(key)
-    for room in (exports, imports, uploads, own_files):
+    for room in (EXPORT_FILES, imports, uploads, BACKUP_FILES):
 
         async def wanted(keys: Collection[str], room: _Keeper = room) -> set[str]:
             async with database.transaction(caller) as tx:

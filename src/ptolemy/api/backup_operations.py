@@ -21,7 +21,7 @@ from ptolemy.backups.policies import LONGEST_NAME, BackupPolicies
 from ptolemy.backups.resource import Backups
 from ptolemy.backups.retention import planned
 from ptolemy.backups.run import SERVED_AS
-from ptolemy.backups.runs import cancel_backup, own_key, request_backup
+from ptolemy.backups.runs import OWN_FILES, cancel_backup, request_backup
 from ptolemy.database.transaction import Row
 from ptolemy.engine import lookup, render, write
 from ptolemy.engine.schemas import Body, schemas
@@ -123,8 +123,8 @@ class BackupHandlers(JobHandlers):
         document = render.document(Backups, row) | {"download_url": None, "download_expires_at": None}
         kept = row["file_expires_at"] is not None and row["file_expires_at"] > call.services.backups.now()
         if kept and allows(call.signed_in.role, "editor"):
-            key = own_key(row["workspace_id"], row["id"], row["sha256"])
-            document["download_url"], document["download_expires_at"] = await signed_address(call, key, SERVED_AS)
+            signed = await signed_address(call, OWN_FILES.key_of(row), SERVED_AS)
+            document["download_url"], document["download_expires_at"] = signed
         return document
 
 

@@ -20,8 +20,8 @@ from ptolemy.engine import render
 from ptolemy.engine.filters import Condition
 from ptolemy.engine.schemas import Body, schemas
 from ptolemy.exports.cells import Numbers
-from ptolemy.exports.download import served_as
-from ptolemy.exports.requests import Compression, cancel_export, file_key, request_export
+from ptolemy.exports.download import FILES, served_as
+from ptolemy.exports.requests import Compression, cancel_export, request_export
 from ptolemy.exports.resource import Exports
 from ptolemy.formats.detection import Format
 from ptolemy.kernel.problems import FieldError, Invalid
@@ -70,8 +70,8 @@ class ExportHandlers(JobHandlers):
         document = render.document(Exports, row) | {"download_url": None, "expires_at": None}
         kept = row["file_expires_at"] is not None and row["file_expires_at"] > datetime.now(UTC)
         if row["status"] == "completed" and kept:
-            key = file_key(row["workspace_id"], row["id"], row["sha256"])
-            document["download_url"], document["expires_at"] = await signed_address(call, key, served_as(row))
+            signed = await signed_address(call, FILES.key_of(row), served_as(row))
+            document["download_url"], document["expires_at"] = signed
         return document
 
 

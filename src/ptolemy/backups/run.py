@@ -18,7 +18,7 @@ from ptolemy.accounts.workspaces import workspace
 from ptolemy.backups.destinations import key_at_destination, open_allowed, open_destination
 from ptolemy.backups.fetching import Damaged, fetch
 from ptolemy.backups.retention import prune
-from ptolemy.backups.runs import own_key, told
+from ptolemy.backups.runs import OWN_FILES, told
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.backups.verification import Verdict, examine
 from ptolemy.database.pool import Database
@@ -98,7 +98,7 @@ class BackupHandler:
         if run["sha256"] is None:
             return False
         try:
-            size = await self._files.size(_own_key(run))
+            size = await self._files.size(OWN_FILES.key_of(run))
             return size == int(run["file_size"])
         except NotFound:
             return False
@@ -115,7 +115,7 @@ class BackupHandler:
             # A worker that comes late would leave a file that nobody removes.
             async with self._database.session() as session:
                 await job.still_ours(session)
-            await self._files.put(own_key(job.workspace_id, job.id, written.sha256), path, SERVED_AS)
+            await self._files.put(OWN_FILES.key(job.workspace_id, job.id, written.sha256), path, SERVED_AS)
         return await self._note_written(job, caller, run, written)
 
     async def _note_written(self, job: Job, caller: Caller, run: Row, written: Written) -> Row:
@@ -152,7 +152,7 @@ class BackupHandler:
         """The run once its file was read again from where it lies, byte by byte, into `copy`."""
         job.check_in()
         if run["destination"] is None:
-            await fetch(self._files, _own_key(run), copy, run)
+            await fetch(self._files, OWN_FILES.key_of(run), copy, run)
             return run
         if run["location"] is not None:
             # An earlier attempt got as far as this.
@@ -162,7 +162,7 @@ class BackupHandler:
         destination = await open_allowed(run["destination"], self._surroundings)
         try:
             with room_for(f"{run['destination']} has no room for the backup"):
-                async with self._files.local(_own_key(run)) as path:
+                async with self._files.local(OWN_FILES.key_of(run)) as path:
                     await destination.put(run["file_key"], path, SERVED_AS)
             await fetch(destination, run["file_key"], copy, run)
         except (StorageUnavailable, StorageFull, Damaged, NotFound, OSError) as error:
@@ -252,7 +252,7 @@ class BackupHandler:
         if ended is None or ended["sha256"] is None:
             return
         if ended["file_expires_at"] is None:
-            await discard(self._files, _own_key(ended))
+            await discard(self._files, OWN_FILES.key_of(ended))
         if ended["status"] == "completed" and ended["policy_id"] is not None:
             await prune(self._database, caller, ended["policy_id"], self._surroundings)
 
@@ -289,10 +289,6 @@ def _read_again(path: Path, rows: int) -> Written:
         manifest = archive.manifest
     files = [{"file": file.name, "rows": file.rows} for file in manifest.files]
     return Written(rows, files, size, digest, parse_timestamp(manifest.created_at))
-
-
-def _own_key(run: Row) -> str:
-    return own_key(run["workspace_id"], run["id"], run["sha256"])
 
 
 def _reason(error: Exception) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 
@@ -15,6 +14,7 @@ from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
 from ptolemy.events import log
+from ptolemy.files.made_files import MadeFiles
 from ptolemy.jobs import records
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.problems import Conflict
@@ -22,13 +22,13 @@ from ptolemy.kernel.problems import Conflict
 KIND = "backup"
 
 
-def folder(workspace_id: UUID) -> str:
-    return f"{workspace_id}/backups"
-
-
-def own_key(workspace_id: UUID, run_id: UUID, sha256: str) -> str:
-    """Where the file lies in the server's own store. Its content names it: who comes late replaces nothing."""
-    return f"{folder(workspace_id)}/{run_id}-{sha256[:16]}"
+OWN_FILES = MadeFiles(
+    "backups",
+    expired="file_expires_at < now()",
+    removed="file_expires_at = null, removed_at = now(), removed_reason = 'its time was over'",
+    needed="file_expires_at is not null or status in ('queued', 'processing')",
+)
+"""The copies in the server's own store."""
 
 
 async def request_backup(tx: Transaction, policy_key: str | None, verify: str | None) -> Row:

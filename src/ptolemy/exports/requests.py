@@ -25,11 +25,6 @@ KIND = "export"
 Compression = Literal["gzip"]
 
 
-def file_key(workspace_id: UUID, export_id: UUID, sha256: str) -> str:
-    """Where the file lies. Its content names it: a worker that comes late, with another snapshot, replaces nothing."""
-    return f"{workspace_id}/exports/{export_id}-{sha256[:16]}"
-
-
 async def request_export(
     tx: Transaction,
     resource_type: str,

@@ -20,8 +20,8 @@ from ptolemy.engine.resource import Resource
 from ptolemy.events import log
 from ptolemy.exports.cells import number_types
 from ptolemy.exports.columns.export import export_values, shape_of
-from ptolemy.exports.download import served_as
-from ptolemy.exports.requests import ended, file_key
+from ptolemy.exports.download import FILES, served_as
+from ptolemy.exports.requests import ended
 from ptolemy.exports.rows import row_writer, rows
 from ptolemy.exports.selection import wanted_rows
 from ptolemy.exports.workspace import write_workspace
@@ -96,7 +96,7 @@ class ExportHandler:
         # A worker that comes late would leave a file that nobody removes.
         async with self._database.session() as session:
             await job.still_ours(session)
-        await self._files.put(file_key(job.workspace_id, job.id, written.sha256), path, served_as(row))
+        await self._files.put(FILES.key(job.workspace_id, job.id, written.sha256), path, served_as(row))
 
     async def _end(
         self, job: Job, caller: Caller, status: str, *, written: Written | None = None, error: str | None = None
