@@ -46,7 +46,7 @@ from ptolemy.files.sweep import sweep
 from ptolemy.imports import source as imports
 from ptolemy.imports.requests import KIND as IMPORT
 from ptolemy.imports.run import ImportHandler
-from ptolemy.jobs.job import Handler, Interrupted, Job
+from ptolemy.jobs.job import Handler, Job
 from ptolemy.jobs.records import ended_jobs
 from ptolemy.jobs.runner import Runner
 from ptolemy.jobs.schedule import Schedule
@@ -162,7 +162,7 @@ class UpkeepHandler:
         # The answers of requests that name no workspace lie nowhere.
         await self._forget(Caller(NOWHERE, SYSTEM), ALWAYS_FORGOTTEN, job)
         for workspace in workspaces:
-            _check_in(job)
+            job.check_in()
             try:
                 await self._look_after(workspace, job)
             except NotFound:
@@ -170,7 +170,7 @@ class UpkeepHandler:
             except StorageUnavailable:
                 log.warning("files_left_to_the_next_upkeep", workspace_id=str(workspace))
         try:
-            await remove_late_arrivals(self._database, self._files, lambda: _check_in(job))
+            await remove_late_arrivals(self._database, self._files, job.check_in)
         except StorageUnavailable:
             log.warning("removed_workspaces_left_to_the_next_upkeep")
         await self._files.tidy()
@@ -195,15 +195,10 @@ class UpkeepHandler:
 
     async def _forget(self, caller: Caller, kept_for: Sequence[tuple[Kept, timedelta]], job: Job) -> None:
         for kept, period in kept_for:
-            await forget(self._database, caller, kept, self._now() - period, lambda: _check_in(job))
+            await forget(self._database, caller, kept, self._now() - period, job.check_in)
 
     async def gave_up(self, job: Job, reason: str) -> None:
         """Nothing to mark: it comes round again."""
-
-
-def _check_in(job: Job) -> None:
-    if job.stopping.is_set():
-        raise Interrupted
 
 
 async def tidy_files(database: Database, files: FileStore, caller: Caller) -> None:
