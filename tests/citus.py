@@ -15,7 +15,7 @@ import pytest
 from ptolemy.database.embedded.locks import alone
 from ptolemy.database.migrations import migrate
 from tests.docs.pages import ROOT, Page
-from tests.house import finished, quick_folder
+from tests.house import execute, finished, quick_folder
 
 CITUS = os.environ.get("PTOLEMY_TEST_CITUS")
 """The address of a database with Citus at its coordinator, whose login may make databases on every node."""
@@ -36,14 +36,14 @@ def citus_database() -> Iterator[str]:
         # One at a time: all the databases of a server share its template and its roles.
         with alone(quick_folder() / "ptolemy-tests-citus.lock"):
             for node in nodes:
-                _execute(node, f"create database {name}")
+                execute(node, f"create database {name}")
             _make_cluster(dsn, [_with(worker, database=name) for worker in nodes[1:]])
             finished(migrate(dsn))
-            _execute(dsn, distribution())
+            execute(dsn, distribution())
         yield dsn
     finally:
         for node in nodes:
-            _execute(node, f"drop database if exists {name} with (force)")
+            execute(node, f"drop database if exists {name} with (force)")
 
 
 def on_one_node(dsn: str) -> str:
@@ -61,13 +61,13 @@ def workers(dsn: str) -> list[str]:
 
 def _make_cluster(dsn: str, behind: Sequence[str]) -> None:
     for node in [dsn, *behind]:
-        _execute(node, "create extension citus", "create extension btree_gist")
+        execute(node, "create extension citus", "create extension btree_gist")
     coordinator, name = urlsplit(dsn), urlsplit(dsn).path[1:]
     # Few, for the time that it takes to make them.
-    _execute(dsn, f"alter database {name} set citus.shard_count = {_SHARDS}")
-    _execute(dsn, f"select citus_set_coordinator_host('{coordinator.hostname}', {coordinator.port or 5432})")
+    execute(dsn, f"alter database {name} set citus.shard_count = {_SHARDS}")
+    execute(dsn, f"select citus_set_coordinator_host('{coordinator.hostname}', {coordinator.port or 5432})")
     for worker in map(urlsplit, behind):
-        _execute(dsn, f"select citus_add_node('{worker.hostname}', {worker.port})")
+        execute(dsn, f"select citus_add_node('{worker.hostname}', {worker.port})")
 
 
 async def half_committed(dsn: str, workspace_id: UUID, event: Mapping[str, Any]) -> tuple[str, str]:
@@ -109,18 +109,6 @@ def _with(dsn: str, *, host: str | None = None, database: str | None = None) -> 
     parts = urlsplit(dsn)
     netloc = f"{parts.netloc.rpartition('@')[0]}@{host}" if host else parts.netloc
     return parts._replace(netloc=netloc, path=f"/{database}" if database else parts.path).geturl()
-
-
-def _execute(dsn: str, *statements: str) -> None:
-    async def work() -> None:
-        driver = await asyncpg.connect(dsn)
-        try:
-            for statement in statements:
-                await driver.execute(statement)
-        finally:
-            await driver.close()
-
-    finished(work())
 
 
 async def _rows(dsn: str, statement: str) -> list[asyncpg.Record]:

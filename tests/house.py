@@ -77,11 +77,11 @@ def migrated_database(server: EmbeddedServer, directory: Path) -> Iterator[str]:
     with alone(directory / "template.lock"):
         finished(_make_template(server))
     name = f"test_{uuid4().hex[:12]}"
-    finished(_execute(server, f"create database {name} template {_TEMPLATE}"))
+    execute(server.dsn_for("postgres"), f"create database {name} template {_TEMPLATE}")
     try:
         yield server.dsn_for(name)
     finally:
-        finished(_execute(server, f"drop database {name} with (force)"))
+        execute(server.dsn_for("postgres"), f"drop database {name} with (force)")
 
 
 def unfit(directory: Path) -> list[str]:
@@ -96,6 +96,20 @@ def finished(work: Coroutine[Any, Any, T]) -> T:
     """Its result, also where a loop already runs: in a thread with a loop of its own."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
+
+
+def execute(dsn: str, *statements: str) -> None:
+    """Runs statements as the superuser, each in a transaction of its own."""
+
+    async def work() -> None:
+        driver = await asyncpg.connect(dsn)
+        try:
+            for statement in statements:
+                await driver.execute(statement)
+        finally:
+            await driver.close()
+
+    finished(work())
 
 
 async def _make_template(server: EmbeddedServer) -> None:
@@ -116,14 +130,6 @@ async def _has_template(server: EmbeddedServer) -> bool:
     driver = await asyncpg.connect(server.dsn_for("postgres"))
     try:
         return bool(await driver.fetchval("select true from pg_database where datname = $1", _TEMPLATE))
-    finally:
-        await driver.close()
-
-
-async def _execute(server: EmbeddedServer, statement: str) -> None:
-    driver = await asyncpg.connect(server.dsn_for("postgres"))
-    try:
-        await driver.execute(statement)
     finally:
         await driver.close()
 

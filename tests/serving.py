@@ -20,7 +20,7 @@ from ptolemy.accounts.people import create_person
 from ptolemy.app import Configuration, create_app, open_product
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.database.pool import Database
-from ptolemy.jobs.runner import Pace
+from ptolemy.jobs.runner import JobPace
 from tests.product import PATIENCE_SECONDS
 
 PASSWORD = "a password for tests"
@@ -55,7 +55,7 @@ def configured(database_url: str, folder: Path, backups: Surroundings | None = N
         "a secret key that only the tests know",
         backups=backups or Surroundings(),
         webhook_allow=(ip_network("127.0.0.1/32"),),
-        job_pace=Pace(poll_seconds=0.2),
+        job_pace=JobPace(poll_seconds=0.2),
     )
 
 

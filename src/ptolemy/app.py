@@ -27,6 +27,7 @@ from ptolemy.api.dispatch import Dispatcher
 from ptolemy.api.docs_page import docs_routes
 from ptolemy.api.event_operations import event_operations
 from ptolemy.api.export_operations import export_operations
+from ptolemy.api.file_operations import file_operations
 from ptolemy.api.headers import ANSWERED
 from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
@@ -50,7 +51,7 @@ from ptolemy.engine.custom_field_indexes import MANY_RECORDS
 from ptolemy.files.opening import LONG, open_store
 from ptolemy.files.store import FileStore
 from ptolemy.jobs.beside import beside
-from ptolemy.jobs.runner import Pace as JobPace
+from ptolemy.jobs.runner import JobPace
 from ptolemy.kernel.problems import Problem
 from ptolemy.kernel.sealing import Sealer
 from ptolemy.kernel.signing import Signer
@@ -60,7 +61,7 @@ from ptolemy.plans.plan import DEFAULTS, Plan
 from ptolemy.webhooks.addresses import Guard, Network
 from ptolemy.webhooks.bell import ringing
 from ptolemy.webhooks.opening import SEALED_FOR, delivering
-from ptolemy.webhooks.retries import Pace
+from ptolemy.webhooks.retries import DeliveryPace
 from ptolemy.worker import Working, run_worker
 
 UNPACKED_LIMIT_BYTES = 1_000_000_000
@@ -88,7 +89,7 @@ class Configuration:
     indexed_from_records: int = MANY_RECORDS
     backups: Surroundings = field(default_factory=Surroundings)
     webhook_allow: tuple[Network, ...] = ()
-    pace: Pace = field(default_factory=Pace)
+    delivery_pace: DeliveryPace = field(default_factory=DeliveryPace)
     signup_is_open: bool = False
     mail_server: MailServer | None = None
     plans: Mapping[str, Plan] = field(default_factory=lambda: DEFAULTS)
@@ -159,7 +160,7 @@ async def _work_until(configuration: Configuration, database: Database, files: F
         secret_key=configuration.secret_key,
         public_url=configuration.public_url,
         allowed=configuration.webhook_allow,
-        pace=configuration.pace,
+        pace=configuration.delivery_pace,
     ) as ready:
         working = Working(
             concurrency=configuration.jobs_at_once,
@@ -187,6 +188,7 @@ def operations() -> list[Operation]:
         *item_operations(),
         *event_operations(),
         *export_operations(),
+        *file_operations(),
         *upload_operations(),
         *import_operations(),
         *rehearsal_operations(),

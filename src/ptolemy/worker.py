@@ -20,14 +20,15 @@ from ptolemy.accounts.removal import RemovalHandler, remove_late_arrivals
 from ptolemy.accounts.sessions import forget_ended_sessions
 from ptolemy.accounts.workspaces import tell_of_overage, workspace_ids
 from ptolemy.api import kept_answers
-from ptolemy.backups import due, own_files
-from ptolemy.backups import rehearsal_requests as rehearsals
+from ptolemy.backups import due
 from ptolemy.backups.due import DueHandler
-from ptolemy.backups.rehearsal_job import RehearsalHandler
-from ptolemy.backups.restore_requests import KIND as RESTORE
-from ptolemy.backups.restoring import RestoreHandler
+from ptolemy.backups.rehearsals import requests as rehearsals
+from ptolemy.backups.rehearsals.run import RehearsalHandler
+from ptolemy.backups.restores.requests import KIND as RESTORE
+from ptolemy.backups.restores.run import RestoreHandler
 from ptolemy.backups.run import BackupHandler
 from ptolemy.backups.runs import KIND as BACKUP
+from ptolemy.backups.runs import OWN_FILES as BACKUP_FILES
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.pool import Database
@@ -36,7 +37,7 @@ from ptolemy.database.transaction import Transaction
 from ptolemy.engine import custom_field_indexes
 from ptolemy.engine.custom_field_indexes import MANY_RECORDS, CustomFieldIndexHandler
 from ptolemy.events import retention as events
-from ptolemy.exports import retention as exports
+from ptolemy.exports.download import FILES as EXPORT_FILES
 from ptolemy.exports.requests import KIND as EXPORT
 from ptolemy.exports.run import ExportHandler
 from ptolemy.files import uploads
@@ -46,9 +47,9 @@ from ptolemy.files.sweep import sweep
 from ptolemy.imports import source as imports
 from ptolemy.imports.requests import KIND as IMPORT
 from ptolemy.imports.run import ImportHandler
-from ptolemy.jobs.job import Handler, Interrupted, Job
+from ptolemy.jobs.job import Handler, Job
 from ptolemy.jobs.records import ended_jobs
-from ptolemy.jobs.runner import Pace, Runner
+from ptolemy.jobs.runner import JobPace, Runner
 from ptolemy.jobs.schedule import Schedule
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.kernel.problems import NotFound
@@ -93,7 +94,7 @@ class Working:
     """Without them e-mails wait for a worker that can send them."""
     events_days: int | None = None
     """How long events are kept at most, whatever the plan says."""
-    pace: Pace = field(default_factory=Pace)
+    pace: JobPace = field(default_factory=JobPace)
 
 
 async def run_worker(
@@ -166,7 +167,7 @@ class UpkeepHandler:
         # The answers of requests that name no workspace lie nowhere.
         await self._forget(Caller(NOWHERE, SYSTEM), ALWAYS_FORGOTTEN, job)
         for workspace in workspaces:
-            _check_in(job)
+            job.check_in()
             try:
                 await self._look_after(workspace, job)
             except NotFound:
@@ -174,7 +175,7 @@ class UpkeepHandler:
             except StorageUnavailable:
                 log.warning("files_left_to_the_next_upkeep", workspace_id=str(workspace))
         try:
-            await remove_late_arrivals(self._database, self._files, lambda: _check_in(job))
+            await remove_late_arrivals(self._database, self._files, job.check_in)
         except StorageUnavailable:
             log.warning("removed_workspaces_left_to_the_next_upkeep")
         await self._files.tidy()
@@ -199,30 +200,24 @@ class UpkeepHandler:
 
     async def _forget(self, caller: Caller, kept_for: Sequence[tuple[Kept, timedelta]], job: Job) -> None:
         for kept, period in kept_for:
-            await forget(self._database, caller, kept, self._now() - period, lambda: _check_in(job))
+            await forget(self._database, caller, kept, self._now() - period, job.check_in)
 
     async def gave_up(self, job: Job, reason: str) -> None:
         """Nothing to mark: it comes round again."""
 
 
-def _check_in(job: Job) -> None:
-    if job.stopping.is_set():
-        raise Interrupted
-
-
 async def tidy_files(database: Database, files: FileStore, caller: Caller) -> None:
     """Removes a workspace's files whose time is over, and those that a killed process has left."""
-    async with database.transaction(caller) as tx:
-        await exports.remove_expired_files(tx, files)
-    async with database.transaction(caller) as tx:
-        await own_files.remove_expired_files(tx, files)
+    for made in (EXPORT_FILES, BACKUP_FILES):
+        async with database.transaction(caller) as tx:
+            await made.remove_expired(tx, files)
     async with database.transaction(caller) as tx:
         over = set(await uploads.users(tx)) - await rehearsals.under_way(tx)
         gone = [key for job_id in over for key in await imports.freed(tx, job_id)]
         gone += await uploads.remove_expired(tx)
     for key in gone:
         await files.delete(key)
-    for room in (exports, imports, uploads, own_files):
+    for room in (EXPORT_FILES, imports, uploads, BACKUP_FILES):
 
         async def wanted(keys: Collection[str], room: _Keeper = room) -> set[str]:
             async with database.transaction(caller) as tx:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from ptolemy.backups.surroundings import Pace, Surroundings
+from ptolemy.backups.surroundings import Surroundings, UploadPace
 from ptolemy.files.s3 import Patience
 from tests.backups.vault import Clock, Vault
 from tests.faults.ground import Sight, seeing
@@ -14,7 +14,7 @@ from tests.product import Workspace, answered
 from tests.s3 import Bucket, bucket
 from tests.serving import configured, serving, signed_in
 
-PACE = Pace(attempts=4, first_wait_seconds=0.05, longest_wait_seconds=0.1)
+PACE = UploadPace(attempts=4, first_wait_seconds=0.05, longest_wait_seconds=0.1)
 IMPATIENT = Patience(request_seconds=0.05, attempts=1, first_wait_seconds=0.01)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ptolemy.backups.diff import Difference, compare
+from ptolemy.backups.archive.diff import Difference, compare
 from ptolemy.catalogue import EXPORTED
 from tests.backups.stock import fill_all
 from tests.cli.command import ptolemy

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ptolemy.backups.subset import subset
-from ptolemy.backups.verify import verify
+from ptolemy.backups.archive.subset import subset
+from ptolemy.backups.archive.verify import verify
 from ptolemy.formats.rows import UnreadableFile
 from ptolemy.kernel.problems import NotFound
 from tests.backups.archives import contents, manifest, packed_anew, unpacked

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ptolemy.backups.findings import Finding
-from ptolemy.backups.verify import verify
+from ptolemy.backups.archive.findings import Finding
+from ptolemy.backups.archive.verify import verify
 from ptolemy.formats.archive import BLOCK_BYTES, ArchiveWriter
 from ptolemy.formats.manifest import MANIFEST, Manifest, Origin, encode_manifest
 from tests.backups.archives import packed_anew, unpacked

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from ptolemy.database.embedded import EmbeddedServer
 from tests.cli.command import Served, new_data_dir, serving_process
+from tests.house import execute
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +30,6 @@ def served(data_dir: Path) -> Iterator[Served]:
 def postgresql_database(postgresql: EmbeddedServer) -> Iterator[str]:
     """An empty database: nothing is migrated."""
     name = f"empty_{uuid4().hex[:12]}"
-    asyncio.run(_execute(postgresql, f"create database {name}"))
+    execute(postgresql.dsn_for("postgres"), f"create database {name}")
     yield postgresql.dsn_for(name)
-    asyncio.run(_execute(postgresql, f"drop database {name} with (force)"))
-
-
-async def _execute(server: EmbeddedServer, statement: str) -> None:
-    driver = await asyncpg.connect(server.dsn_for("postgres"))
-    try:
-        await driver.execute(statement)
-    finally:
-        await driver.close()
+    execute(postgresql.dsn_for("postgres"), f"drop database {name} with (force)")

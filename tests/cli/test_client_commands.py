@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ptolemy.backups.verify import verify
+from ptolemy.backups.archive.verify import verify
 from tests.cli.command import PTOLEMY, environment, failed
 from tests.exports.test_round_trip import fill
 from tests.product import Workspace

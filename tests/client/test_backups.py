@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ptolemy.backups.diff import compare
-from ptolemy.backups.verify import verify
+from ptolemy.backups.archive.diff import compare
+from ptolemy.backups.archive.verify import verify
 from ptolemy.client import Client, DamagedFile, JobFailed, PtolemyError
 from ptolemy.client.backups import RESOURCE_TYPES
 from tests.exports.test_round_trip import fill

@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 
 from ptolemy.backups.policies import BackupPolicies
-from ptolemy.backups.rehearsal_resource import Rehearsals
+from ptolemy.backups.rehearsals.resource import Rehearsals
 from ptolemy.backups.resource import Backups
-from ptolemy.backups.restore_resource import BackupRestores
+from ptolemy.backups.restores.resource import BackupRestores
 from ptolemy.catalogue import RESOURCES
 from ptolemy.database.security import APPEND_ONLY, WITHOUT_WORKSPACE
 from ptolemy.engine.filters.custom import custom_values
@@ -22,6 +22,7 @@ from ptolemy.engine.tables import create_table, has_keys, keys_view
 from ptolemy.exports.resource import Exports
 from ptolemy.imports.resource import Imports
 from ptolemy.webhooks.resource import WebhookDeliveries, Webhooks
+from tests.house import execute
 
 HOOKS: tuple[type[Resource], ...] = (Webhooks, WebhookDeliveries)
 BY_HAND = (
@@ -62,18 +63,6 @@ def fetch(dsn: str, statement: str, *args: object) -> Rows:
             await driver.close()
 
     return asyncio.run(work())
-
-
-def execute(dsn: str, *statements: str) -> None:
-    async def work() -> None:
-        driver = await asyncpg.connect(dsn)
-        try:
-            for statement in statements:
-                await driver.execute(statement)
-        finally:
-            await driver.close()
-
-    asyncio.run(work())
 
 
 @pytest.fixture(scope="module")

@@ -27,10 +27,10 @@ from ptolemy.kernel.actors import SYSTEM, Caller
 from tests.citus import citus_database, distribution, half_committed, on_one_node, workers
 from tests.database import test_contract as contract
 from tests.database.clusters import ask, new_directory
-from tests.database.test_contract import FOREIGN_KEYS, TABLES, execute, fetch
+from tests.database.test_contract import FOREIGN_KEYS, TABLES, fetch
 from tests.exports.test_round_trip import fill
 from tests.filters.jobs import held_job
-from tests.house import CARELESS, finished
+from tests.house import CARELESS, execute, finished
 from tests.lifecycle.stock import stock
 from tests.product import Workspace, answered, problem, wait_for
 from tests.series.desk import COMPOSITE, SCALAR, bar, close, equip, send, written

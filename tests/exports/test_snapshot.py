@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ptolemy.backups.verify import verify
+from ptolemy.backups.archive.verify import verify
 from tests.backups.archives import contents
 from tests.product import Workspace, answered
 

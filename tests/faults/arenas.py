@@ -7,22 +7,19 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from ptolemy.database.embedded import EmbeddedServer, start
-from ptolemy.database.migrations import migrate
 from ptolemy.files import opening
-from tests import house
 from tests.cli.command import Served, serving_process
-from tests.database.clusters import children, kill, living, new_directory
-from tests.faults.ground import Ground, seeing
+from tests.faults.ground import Ground, seeing, without_worker
+from tests.faults.power import powered
 from tests.faults.work import IMPATIENT
 from tests.faults.works import Stock
 from tests.s3 import Bucket, bucket
-from tests.serving import configured, serving, signed_in
+from tests.serving import signed_in
 
 
 @dataclass
@@ -57,30 +54,8 @@ def workers(database_url: str, folder: Path) -> Iterator[Arena]:
 @contextmanager
 def postgresql(_: str, folder: Path) -> Iterator[Arena]:
     """A database server of the arena's own."""
-    with new_directory() as directory:
-        power = Power(directory, start(directory))
-        house.finished(migrate(power.server.dsn))
-        with _ground(power.server.dsn, folder) as ground:
-            yield Arena(ground, Stock(ground), power.fail, power.come_back, sees_nothing_meanwhile=True)
-        power.server.release()
-
-
-@dataclass
-class Power:
-    """A server of the test's own, to cut off from its power."""
-
-    directory: Path
-    server: EmbeddedServer
-
-    def fail(self) -> None:
-        server = living(self.directory).pid
-        kill(server, *children(server))
-
-    def come_back(self) -> None:
-        # As a member of its own: the one from before counts as long as this process lives.
-        again = start(self.directory)
-        self.server.release()
-        self.server = again
+    with powered() as power, _ground(power.server.dsn, folder) as ground:
+        yield Arena(ground, Stock(ground), power.fail, power.come_back, sees_nothing_meanwhile=True)
 
 
 @contextmanager
@@ -127,7 +102,7 @@ def storage(database_url: str, folder: Path) -> Iterator[Arena]:
         patch.setattr("ptolemy.app.LONG", IMPATIENT)
         patch.setattr(opening.open_store, "__defaults__", (IMPATIENT,))
         with _ground(database_url, folder, files_url=made.url) as ground:
-            ground.files_url, ground.keys = made.url, made.keys
+            ground.keys = made.keys
             yield Arena(ground, Stock(ground), bucket=made)
 
 
@@ -163,16 +138,10 @@ def small_file_system(folder: Path, megabytes: int) -> Iterator[Path]:
 
 @contextmanager
 def _ground(database_url: str, folder: Path, *, files: Path | None = None, files_url: str = "") -> Iterator[Ground]:
-    files = files or folder / "files"
-    configuration = replace(configured(database_url, files), jobs_at_once=0)
-    if files_url:
-        configuration = replace(configuration, files_url=files_url)
     scratch = folder / "scratch"
     scratch.mkdir()
-    with serving(configuration) as url, seeing(database_url) as sight:
-        ground = Ground(database_url, url, files, scratch, signed_in(url, database_url), sight)
+    with without_worker(database_url, files or folder / "files", scratch, files_url=files_url) as ground:
         yield ground
-        ground.end_workers()
 
 
 ARENAS = {each.__name__: each for each in (workers, postgresql, server, storage, full_store, full_scratch)}

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
-from tests.faults.ground import Ground, seeing
-from tests.serving import configured, serving, signed_in
+from tests.faults.ground import Ground, without_worker
 
 
 @pytest.fixture(scope="module")
 def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder = tmp_path_factory.mktemp("faults")
     (folder / "scratch").mkdir()
-    without_worker = replace(configured(database_url, folder / "files"), jobs_at_once=0)
-    with serving(without_worker) as url, seeing(database_url) as sight:
-        token = signed_in(url, database_url)
-        yield Ground(database_url, url, folder / "files", folder / "scratch", token, sight)
+    with without_worker(database_url, folder / "files", folder / "scratch") as ground:
+        yield ground
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,6 +17,7 @@ import asyncpg
 import httpx
 
 from tests.product import NO_TLS, PATIENCE_SECONDS, Workspace, answered
+from tests.serving import configured, serving, signed_in
 
 WORK = Path(__file__).with_name("work.py")
 
@@ -121,6 +122,18 @@ def kill(process: subprocess.Popen[str]) -> None:
     """SIGKILL; done when the process is gone, and with it every lock on the file system."""
     process.kill()
     process.wait()
+
+
+@contextmanager
+def without_worker(dsn: str, files: Path, scratch: Path, *, files_url: str = "") -> Iterator[Ground]:
+    """An API that runs no jobs; the workers that tests start end with it."""
+    configuration = replace(configured(dsn, files), jobs_at_once=0)
+    if files_url:
+        configuration = replace(configuration, files_url=files_url)
+    with serving(configuration) as url, seeing(dsn) as sight:
+        ground = Ground(dsn, url, files, scratch, signed_in(url, dsn), sight, files_url=files_url)
+        yield ground
+        ground.end_workers()
 
 
 @contextmanager

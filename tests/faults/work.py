@@ -16,10 +16,10 @@ from ptolemy.app import UNPACKED_LIMIT_BYTES
 from ptolemy.database.pool import Database
 from ptolemy.files.opening import open_store
 from ptolemy.files.s3 import Patience
-from ptolemy.jobs.runner import Pace, Runner
+from ptolemy.jobs.runner import JobPace, Runner
 from ptolemy.worker import Working, handlers
 
-PACE = Pace(lease_seconds=1, poll_seconds=0.1, retry_seconds=0.2)
+PACE = JobPace(lease_seconds=1, poll_seconds=0.1, retry_seconds=0.2)
 IMPATIENT = Patience(request_seconds=0.2, attempts=3, first_wait_seconds=0.02)
 
 

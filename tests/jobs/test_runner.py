@@ -15,13 +15,13 @@ from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.jobs import queue
 from ptolemy.jobs.job import Interrupted, Job
-from ptolemy.jobs.runner import Pace, Runner
+from ptolemy.jobs.runner import JobPace, Runner
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.problems import BadRequest
 from tests.jobs.conftest import Server
 from tests.jobs.facts import fact
 
-PACE = Pace(lease_seconds=2, heartbeat_seconds=0.2, poll_seconds=0.2, retry_seconds=0.02, max_failures=3)
+PACE = JobPace(lease_seconds=2, heartbeat_seconds=0.2, poll_seconds=0.2, retry_seconds=0.02, max_failures=3)
 # Too slow for any test: whatever happens was not found by looking at the queue now and then.
 NOTIFIED = replace(PACE, poll_seconds=60, heartbeat_seconds=60, lease_seconds=180)
 
@@ -215,7 +215,7 @@ async def test_the_worker_goes_on_after_postgresql_was_restarted(
 
 
 @asynccontextmanager
-async def working(database: Database, handler: Doing, *, pace: Pace = PACE) -> AsyncIterator[None]:
+async def working(database: Database, handler: Doing, *, pace: JobPace = PACE) -> AsyncIterator[None]:
     runner = Runner(database, {"do": handler}, pace=pace)
     task = asyncio.create_task(runner.run())
     try:

@@ -12,10 +12,10 @@ import sys
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.jobs.job import Job, LeaseLost
-from ptolemy.jobs.runner import Pace, Runner
+from ptolemy.jobs.runner import JobPace, Runner
 from ptolemy.jobs.schedule import Schedule
 
-PACE = Pace(lease_seconds=1.5, heartbeat_seconds=0.3, poll_seconds=0.2)
+PACE = JobPace(lease_seconds=1.5, heartbeat_seconds=0.3, poll_seconds=0.2)
 
 
 class Writing:

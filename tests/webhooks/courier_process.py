@@ -14,7 +14,7 @@ from ptolemy.database.pool import Database
 from ptolemy.webhooks.bell import ringing
 from ptolemy.webhooks.courier import Courier
 from ptolemy.webhooks.opening import delivering
-from ptolemy.webhooks.retries import Pace
+from ptolemy.webhooks.retries import DeliveryPace
 from tests.webhooks.desk import KEY, LOCAL
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,7 +25,7 @@ async def main(dsn: str, speed: float) -> None:
         # The same in every process.
         return BEGAN + timedelta(seconds=(time.time() - BEGAN.timestamp()) * speed)
 
-    pace = Pace(lease=1, poll=0.1, linger=0.2, timeout=0.3, grace=1, at_once=16)
+    pace = DeliveryPace(lease=1, poll=0.1, linger=0.2, timeout=0.3, grace=1, at_once=16)
     database = await Database.open(dsn, app_connections=6, owner_connections=1)
     async with (
         ringing(database),

@@ -22,7 +22,7 @@ from ptolemy.webhooks import endpoints, subscriptions
 from ptolemy.webhooks.bell import ringing
 from ptolemy.webhooks.courier import Courier
 from ptolemy.webhooks.opening import SEALED_FOR, delivering
-from ptolemy.webhooks.retries import Pace
+from ptolemy.webhooks.retries import DeliveryPace
 from tests.product import PATIENCE_SECONDS
 from tests.webhooks.receiver import Receiver
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 KEY = "a secret key that only the tests know"
 LOCAL = (ip_network("127.0.0.1/32"),)
-QUICK = Pace(poll=0.05, linger=0.1, lease=2, grace=1)
+QUICK = DeliveryPace(poll=0.05, linger=0.1, lease=2, grace=1)
 """The schedule of the product; what is only there to save work is short."""
 
 
@@ -99,7 +99,7 @@ class Desk:
         return await come_true(found)
 
     @asynccontextmanager
-    async def working(self, pace: Pace = QUICK) -> AsyncIterator[None]:
+    async def working(self, pace: DeliveryPace = QUICK) -> AsyncIterator[None]:
         """A worker, until the block ends."""
         async with (
             ringing(self.database),

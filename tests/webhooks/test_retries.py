@@ -17,7 +17,7 @@ from ptolemy.jobs.job import LeaseLost
 from ptolemy.kernel.sealing import Sealer
 from ptolemy.webhooks import deliveries, endpoints, feed
 from ptolemy.webhooks.opening import SEALED_FOR
-from ptolemy.webhooks.retries import Pace
+from ptolemy.webhooks.retries import DeliveryPace
 from tests.webhooks.desk import QUICK, Desk, come_true, opened
 from tests.webhooks.receiver import HANG_UP, Receiver, Reply
 
@@ -276,5 +276,5 @@ async def test_old_deliveries_and_those_of_a_webhook_that_is_gone_are_forgotten(
 
 
 def test_the_schedule_ends_after_seventy_five_hours() -> None:
-    assert Pace().retries == WAITS
+    assert DeliveryPace().retries == WAITS
     assert sum(WAITS) // 3600 == 75

@@ -19,7 +19,7 @@ from ptolemy.database.transaction import Driver, Row, Session, Transaction
 from ptolemy.engine import custom_field_indexes
 from ptolemy.files.store import FileStore
 from ptolemy.jobs import queue
-from ptolemy.jobs.job import Interrupted, Job
+from ptolemy.jobs.job import Job
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.problems import FieldError, Invalid, NotFound
@@ -84,11 +84,7 @@ class RemovalHandler:
         self._database, self._files = database, files
 
     async def run(self, job: Job) -> None:
-        def check_in() -> None:
-            if job.stopping.is_set():
-                raise Interrupted
-
-        await remove_contents(self._database, self._files, UUID(job.payload["workspace"]), check_in)
+        await remove_contents(self._database, self._files, UUID(job.payload["workspace"]), job.check_in)
         async with self._database.session() as session:
             await job.finish(session)
 

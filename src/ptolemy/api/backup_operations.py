@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -13,7 +12,8 @@ from starlette.responses import Response
 
 from ptolemy.api import conditions
 from ptolemy.api.answers import json
-from ptolemy.api.export_operations import GOOD_FOR_SECONDS, signed_address
+from ptolemy.api.file_operations import signed_address
+from ptolemy.api.job_operations import JobHandlers, job_operations
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE, Handlers, list_query, resource_operations
 from ptolemy.api.services import Call
@@ -21,9 +21,9 @@ from ptolemy.backups.policies import LONGEST_NAME, BackupPolicies
 from ptolemy.backups.resource import Backups
 from ptolemy.backups.retention import planned
 from ptolemy.backups.run import SERVED_AS
-from ptolemy.backups.runs import cancel_backup, own_key, request_backup
+from ptolemy.backups.runs import OWN_FILES, cancel_backup, request_backup
 from ptolemy.database.transaction import Row
-from ptolemy.engine import lookup, read, render, write
+from ptolemy.engine import lookup, render, write
 from ptolemy.engine.schemas import Body, schemas
 from ptolemy.kernel.actors import allows
 from ptolemy.kernel.json import encode
@@ -63,8 +63,6 @@ class PrunePlan(BaseModel):
 
 
 def backup_operations() -> list[Operation]:
-    runs, tag = f"{WORKSPACE}/backups", "backups"
-    one: dict[int, type[BaseModel] | None] = {200: Backup}
     policies = [_for_admins(each) for each in resource_operations(BackupPolicies(), PolicyHandlers)]
     return [
         *policies,
@@ -77,10 +75,17 @@ def backup_operations() -> list[Operation]:
             "admin",
             {200: PrunePlan},
         ),
-        Operation("POST", runs, _create, "Back up now", tag, "editor", {202: Backup}, body=BackupRequest),
-        Operation("GET", runs, _list, "List backups", tag, "member", {200: BackupPage}, query=_models.query),
-        Operation("GET", f"{runs}/{{id}}", _get, "Get a backup", tag, "member", one),
-        Operation("POST", f"{runs}/{{id}}/cancel", _cancel, "Cancel a backup", tag, "editor", one),
+        Operation(
+            "POST",
+            f"{WORKSPACE}/backups",
+            _create,
+            "Back up now",
+            "backups",
+            "editor",
+            {202: Backup},
+            body=BackupRequest,
+        ),
+        *job_operations(_JOBS, Backup, BackupPage, reads="member", cancels="editor"),
     ]
 
 
@@ -108,6 +113,24 @@ class PolicyHandlers(Handlers):
         return self.answer(row)
 
 
+class BackupHandlers(JobHandlers):
+    async def list(self, call: Call) -> Response:
+        """The newest first."""
+        return await self.page(call, replace(list_query(Backups, call.query), sort=[("id", "desc")]))
+
+    async def document(self, call: Call, row: Row) -> dict[str, Any]:
+        """The run; for those who may export the workspace, with an address for its file where the server has it."""
+        document = render.document(Backups, row) | {"download_url": None, "download_expires_at": None}
+        kept = row["file_expires_at"] is not None and row["file_expires_at"] > call.services.backups.now()
+        if kept and allows(call.signed_in.role, "editor"):
+            signed = await signed_address(call, OWN_FILES.key_of(row), SERVED_AS)
+            document["download_url"], document["download_expires_at"] = signed
+        return document
+
+
+_JOBS = BackupHandlers(Backups, "backups", cancel_backup)
+
+
 async def _would_prune(call: Call) -> Response:
     async with call.transaction() as tx:
         policy = await lookup.one(tx, BackupPolicies, call.path["id"])
@@ -126,37 +149,4 @@ async def _create(call: Call) -> Response:
     asked: BackupRequest = call.body
     async with call.transaction() as tx:
         row = await request_backup(tx, asked.policy_id, asked.verify)
-    return json(encode(await _document(call, row)), 202, call.location(row["id"]))
-
-
-async def _list(call: Call) -> Response:
-    """The newest first."""
-    query = replace(list_query(Backups, call.query), sort=[("id", "desc")])
-    async with call.transaction() as tx:
-        page = await read.page(tx, Backups, query, call.services.cursors)
-    return json(render.envelope([await _document(call, row) for row in page.rows], page))
-
-
-async def _get(call: Call) -> Response:
-    async with call.transaction() as tx:
-        row = await lookup.one(tx, Backups, call.path["id"])
-    return json(encode(await _document(call, row)))
-
-
-async def _cancel(call: Call) -> Response:
-    async with call.transaction() as tx:
-        row = await cancel_backup(tx, call.path["id"])
-    return json(encode(await _document(call, row)))
-
-
-async def _document(call: Call, row: Row) -> dict[str, Any]:
-    """The run; for those who may export the workspace, with an address for its file where the server has it."""
-    document = render.document(Backups, row) | {"download_url": None, "download_expires_at": None}
-    kept = row["file_expires_at"] is not None and row["file_expires_at"] > call.services.backups.now()
-    if kept and allows(call.signed_in.role, "editor"):
-        expires = int(time.time()) + GOOD_FOR_SECONDS
-        key = own_key(row["workspace_id"], row["id"], row["sha256"])
-        of_the_store = await call.services.files.address(key, GOOD_FOR_SECONDS)
-        document["download_url"] = of_the_store or signed_address(call, key, SERVED_AS, expires)
-        document["download_expires_at"] = write_timestamp(datetime.fromtimestamp(expires, UTC))
-    return document
+    return await _JOBS.accepted(call, row)

@@ -1,38 +1,30 @@
-"""Exports over HTTP, and the signed addresses of their files."""
+"""Exports over HTTP."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-import msgspec
-from pydantic import AliasChoices, BaseModel, Field, WithJsonSchema, create_model
-from starlette.responses import FileResponse, Response
+from pydantic import AliasChoices, Field, WithJsonSchema, create_model
+from starlette.responses import Response
 
-from ptolemy.api.answers import json
+from ptolemy.api.file_operations import signed_address
+from ptolemy.api.job_operations import JobHandlers, job_operations
 from ptolemy.api.operations import Operation
-from ptolemy.api.ranges import settle_range
-from ptolemy.api.resource_operations import WORKSPACE, list_query
+from ptolemy.api.resource_operations import WORKSPACE
 from ptolemy.api.resource_types import ResourceType, admit_to_type
 from ptolemy.api.services import Call
 from ptolemy.catalogue import WHOLE_WORKSPACE
 from ptolemy.database.transaction import Row
-from ptolemy.engine import lookup, read, render
+from ptolemy.engine import render
 from ptolemy.engine.filters import Condition
 from ptolemy.engine.schemas import Body, schemas
 from ptolemy.exports.cells import Numbers
-from ptolemy.exports.download import MEDIA_TYPES, served_as
-from ptolemy.exports.requests import Compression, cancel_export, file_key, request_export
+from ptolemy.exports.download import FILES, served_as
+from ptolemy.exports.requests import Compression, cancel_export, request_export
 from ptolemy.exports.resource import Exports
-from ptolemy.files.store import ServedAs
 from ptolemy.formats.detection import Format
-from ptolemy.kernel.json import encode
-from ptolemy.kernel.problems import FieldError, Forbidden, Invalid, NotFound
-from ptolemy.kernel.timestamps import write_timestamp
-
-GOOD_FOR_SECONDS = 15 * 60
+from ptolemy.kernel.problems import FieldError, Invalid
 
 
 class ExportRequest(Body):
@@ -57,38 +49,33 @@ ExportPage = create_model("ExportPage", __base__=_models.page, data=(list[Export
 
 
 def export_operations() -> list[Operation]:
-    base = f"{WORKSPACE}/exports"
-    one: dict[int, type[BaseModel] | None] = {200: ExportJob}
     return [
-        Operation("POST", base, _create, "Export records", "exports", "member", {202: ExportJob}, body=ExportRequest),
-        Operation("GET", base, _list, "List exports", "exports", "viewer", {200: ExportPage}, query=_models.query),
-        Operation("GET", f"{base}/{{id}}", _get, "Get an export", "exports", "viewer", one, find=_find),
-        Operation("POST", f"{base}/{{id}}/cancel", _cancel, "Cancel an export", "exports", "member", one, find=_find),
-        _signed("GET", "Download a file by its signed address", _FILE),
-        _signed("HEAD", "Look at a file by its signed address", {}),
+        Operation(
+            "POST",
+            f"{WORKSPACE}/exports",
+            _create,
+            "Export records",
+            "exports",
+            "member",
+            {202: ExportJob},
+            body=ExportRequest,
+        ),
+        *job_operations(_JOBS, ExportJob, ExportPage, reads="viewer", cancels="member"),
     ]
 
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_CONTENT = {
-    "content": dict.fromkeys((*(each.partition(";")[0] for each in MEDIA_TYPES.values()), "application/gzip"), _BINARY)
-}
-_FILE = {"responses": {"200": _CONTENT, "206": _CONTENT}}
+class ExportHandlers(JobHandlers):
+    async def document(self, call: Call, row: Row) -> dict[str, Any]:
+        """The job, with an address for its file signed just now."""
+        document = render.document(Exports, row) | {"download_url": None, "expires_at": None}
+        kept = row["file_expires_at"] is not None and row["file_expires_at"] > datetime.now(UTC)
+        if row["status"] == "completed" and kept:
+            signed = await signed_address(call, FILES.key_of(row), served_as(row))
+            document["download_url"], document["expires_at"] = signed
+        return document
 
 
-def _signed(method: str, summary: str, openapi: Mapping[str, Any]) -> Operation:
-    answers: dict[int, type[BaseModel] | None] = {200: None, 206: None}
-    return Operation(
-        method,
-        "/v1/files/{signed}",
-        _download,
-        summary,
-        "exports",
-        "anyone",
-        answers,
-        problems=(403, 404, 416),
-        openapi=openapi,
-    )
+_JOBS = ExportHandlers(Exports, "exports", cancel_export)
 
 
 async def _create(call: Call) -> Response:
@@ -108,7 +95,7 @@ async def _create(call: Call) -> Response:
             include_archived=whole or asked.include_archived,
             condition=asked.filter,
         )
-    return json(encode(await _document(call, row) | render.warned(warnings)), 202, call.location(row["id"]))
+    return await _JOBS.accepted(call, row, warnings)
 
 
 def _refuse_options(asked: ExportRequest) -> None:
@@ -116,62 +103,3 @@ def _refuse_options(asked: ExportRequest) -> None:
     if chosen:
         message = "must be left out: a whole workspace is one ZIP with everything in it, archived records too"
         raise Invalid(*(FieldError(name, "not_for_workspace", message) for name in sorted(chosen)))
-
-
-async def _list(call: Call) -> Response:
-    async with call.transaction() as tx:
-        page = await read.page(tx, Exports, list_query(Exports, call.query), call.services.cursors)
-    return json(render.envelope([await _document(call, row) for row in page.rows], page))
-
-
-async def _find(call: Call) -> None:
-    async with call.transaction() as tx:
-        await lookup.one(tx, Exports, call.path["id"])
-
-
-async def _get(call: Call) -> Response:
-    async with call.transaction() as tx:
-        row = await lookup.one(tx, Exports, call.path["id"])
-    return json(encode(await _document(call, row)))
-
-
-async def _cancel(call: Call) -> Response:
-    async with call.transaction() as tx:
-        row = await cancel_export(tx, call.path["id"])
-    return json(encode(await _document(call, row)))
-
-
-async def _document(call: Call, row: Row) -> dict[str, Any]:
-    """The job, with an address for its file signed just now."""
-    document = render.document(Exports, row) | {"download_url": None, "expires_at": None}
-    kept = row["file_expires_at"] is not None and row["file_expires_at"] > datetime.now(UTC)
-    if row["status"] == "completed" and kept:
-        expires = int(time.time()) + GOOD_FOR_SECONDS
-        key = file_key(row["workspace_id"], row["id"], row["sha256"])
-        of_the_store = await call.services.files.address(key, GOOD_FOR_SECONDS)
-        document["download_url"] = of_the_store or signed_address(call, key, served_as(row), expires)
-        document["expires_at"] = write_timestamp(datetime.fromtimestamp(expires, UTC))
-    return document
-
-
-def signed_address(call: Call, key: str, served: ServedAs, expires: int) -> str:
-    """Where anyone may read a file of our own store until `expires`, in seconds since 1970."""
-    payload = msgspec.json.encode([key, served.name, served.media_type, expires])
-    return f"{call.address}/v1/files/{call.services.file_signer.sign(payload)}"
-
-
-async def _download(call: Call) -> Response:
-    """The address is the permission: whoever has it may read the file, for fifteen minutes, also in ranges."""
-    payload = call.services.file_signer.open(call.path["signed"])
-    if payload is None:
-        raise Forbidden("invalid_signature", "this address was not made by this server, or was altered")
-    key, name, media_type, expires = msgspec.json.decode(payload)
-    if time.time() > expires:
-        raise Forbidden("address_expired", "this address has expired: get the export again for a fresh one")
-    path = call.services.files.path(key)
-    if path is None or not path.exists():
-        raise NotFound("file_gone", "the file is kept no longer")
-    found = path.stat()
-    answer = FileResponse(path, media_type=media_type, filename=name, stat_result=found)
-    settle_range(call.request, answer, found.st_size)
-    return answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from typing import Annotated, Any
@@ -18,9 +19,10 @@ from ptolemy.api import gate, idempotency
 from ptolemy.api.accepted import CSV, JSON, preferred
 from ptolemy.api.answers import json
 from ptolemy.api.bodies import validated
+from ptolemy.api.job_operations import JobHandlers, job_operations
 from ptolemy.api.multipart import Form, form_schema, read_form, too_large
 from ptolemy.api.operations import Operation
-from ptolemy.api.resource_operations import WORKSPACE, list_query
+from ptolemy.api.resource_operations import WORKSPACE
 from ptolemy.api.resource_types import ResourceType, admit_to_type
 from ptolemy.api.services import Call
 from ptolemy.catalogue import WHOLE_WORKSPACE
@@ -73,7 +75,6 @@ class ErrorsQuery(Body):
 
 _models = schemas(Imports)
 ImportJob = create_model("ImportJob", __base__=_models.record, errors=(list[RowError], ...), warnings=(list[str], []))
-ImportPage = _models.page
 
 
 def import_operations() -> list[Operation]:
@@ -84,12 +85,12 @@ def import_operations() -> list[Operation]:
         "keyed": "by_handler",
         "find": _form,
     }
-    cancelled: dict[str, Any] = {"answers": {200: ImportJob}, "keyed": "by_handler", "find": _find}
+    listing, getting, cancelling = job_operations(_JOBS, ImportJob, _models.page, reads="viewer", cancels="member")
     return [
         Operation("POST", base, _create, "Import a file", "imports", "member", {202: ImportJob}, **form),
-        Operation("GET", base, _list, "List imports", "imports", "viewer", {200: ImportPage}, query=_models.query),
-        Operation("GET", f"{base}/{{id}}", _get, "Get an import", "imports", "viewer", {200: ImportJob}, find=_find),
-        Operation("POST", f"{base}/{{id}}/cancel", _cancel, "Cancel an import", "imports", "member", **cancelled),
+        listing,
+        getting,
+        replace(cancelling, keyed="by_handler"),
         Operation(
             "GET",
             f"{base}/{{id}}/errors",
@@ -99,10 +100,38 @@ def import_operations() -> list[Operation]:
             "viewer",
             {200: RowErrorPage},
             query=ErrorsQuery,
-            find=_find,
+            find=_JOBS.find,
             openapi={"responses": {"200": {"content": {"text/csv": {"schema": {"type": "string"}}}}}},
         ),
     ]
+
+
+class ImportHandlers(JobHandlers):
+    """One import is shown with its first errors, a list of them without."""
+
+    async def get(self, call: Call) -> Response:
+        async with call.transaction() as tx:
+            document = await _document(tx, await lookup.one(tx, Imports, call.path["id"]))
+        return json(encode(document))
+
+    async def cancel(self, call: Call) -> Response:
+        cancelled: Row | None = None
+
+        async def cancel(call: Call) -> Response:
+            nonlocal cancelled
+            async with call.transaction() as tx:
+                cancelled = await cancel_import(tx, call.path["id"])
+                document = await _document(tx, cancelled)
+            return json(encode(document))
+
+        answer = await idempotency.once(call, b"", cancel)
+        # Only now is it committed: an import that goes on needs its file.
+        if cancelled and cancelled["status"] == "cancelled":
+            await let_go(call.services.database, call.services.files, call.caller, cancelled["id"])
+        return answer
+
+
+_JOBS = ImportHandlers(Imports, "imports", cancel_import)
 
 
 async def _create(call: Call) -> Response:
@@ -199,40 +228,6 @@ async def _stored(call: Call, file: UploadFile) -> Upload:
     await file.seek(0)
     await call.services.files.put(file_key(call.caller.workspace_id, import_id), file.file)
     return Upload(import_id, file.filename, size, digest.hexdigest())
-
-
-async def _list(call: Call) -> Response:
-    async with call.transaction() as tx:
-        page = await read.page(tx, Imports, list_query(Imports, call.query), call.services.cursors)
-    return json(render.listing(Imports, page))
-
-
-async def _find(call: Call) -> None:
-    async with call.transaction() as tx:
-        await lookup.one(tx, Imports, call.path["id"])
-
-
-async def _get(call: Call) -> Response:
-    async with call.transaction() as tx:
-        document = await _document(tx, await lookup.one(tx, Imports, call.path["id"]))
-    return json(encode(document))
-
-
-async def _cancel(call: Call) -> Response:
-    cancelled: Row | None = None
-
-    async def cancel(call: Call) -> Response:
-        nonlocal cancelled
-        async with call.transaction() as tx:
-            cancelled = await cancel_import(tx, call.path["id"])
-            document = await _document(tx, cancelled)
-        return json(encode(document))
-
-    answer = await idempotency.once(call, b"", cancel)
-    # Only now is it committed: an import that goes on needs its file.
-    if cancelled and cancelled["status"] == "cancelled":
-        await let_go(call.services.database, call.services.files, call.caller, cancelled["id"])
-    return answer
 
 
 async def _errors(call: Call) -> Response:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, create_model
 from starlette.responses import Response
 
-from ptolemy.api.answers import json
 from ptolemy.api.import_operations import known_upload
+from ptolemy.api.job_operations import JobHandlers, job_operations
 from ptolemy.api.operations import Operation
-from ptolemy.api.resource_operations import WORKSPACE, list_query
+from ptolemy.api.resource_operations import WORKSPACE
 from ptolemy.api.services import Call
-from ptolemy.backups.rehearsal_requests import cancel_rehearsal, request_for_backup, request_for_upload
-from ptolemy.backups.rehearsal_resource import Rehearsals
+from ptolemy.backups.rehearsals.requests import cancel_rehearsal, request_for_backup, request_for_upload
+from ptolemy.backups.rehearsals.resource import Rehearsals
 from ptolemy.database.transaction import Row
-from ptolemy.engine import lookup, read, render
 from ptolemy.engine.schemas import Body, schemas
 from ptolemy.files import uploads
-from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import FieldError, Invalid, NotFound
 
 _Key = Annotated[str, Field(min_length=1, max_length=200)]
@@ -33,35 +31,23 @@ class RehearsalRequest(Body):
 
 _models = schemas(Rehearsals)
 RehearsalJob = create_model("RehearsalJob", __base__=_models.record, warnings=(list[str], []))
+_JOBS = JobHandlers(Rehearsals, "backups/rehearsals", cancel_rehearsal)
 
 
 def rehearsal_operations() -> list[Operation]:
-    base, tag = f"{WORKSPACE}/backups", "backups"
-    one: dict[str, Any] = {"answers": {200: RehearsalJob}, "find": _find}
     return [
         Operation(
             "POST",
-            f"{base}/rehearse",
+            f"{WORKSPACE}/backups/rehearse",
             _create,
             "Rehearse a backup",
-            tag,
+            "backups",
             "member",
             {202: RehearsalJob},
             body=RehearsalRequest,
             problems=(409, 503),
         ),
-        Operation(
-            "GET",
-            f"{base}/rehearsals",
-            _list,
-            "List rehearsals",
-            tag,
-            "viewer",
-            {200: _models.page},
-            query=_models.query,
-        ),
-        Operation("GET", f"{base}/rehearsals/{{id}}", _get, "Get a rehearsal", tag, "viewer", **one),
-        Operation("POST", f"{base}/rehearsals/{{id}}/cancel", _cancel, "Cancel a rehearsal", tag, "member", **one),
+        *job_operations(_JOBS, RehearsalJob, _models.page, reads="viewer", cancels="member"),
     ]
 
 
@@ -72,8 +58,7 @@ async def _create(call: Call) -> Response:
         code = "required" if asked.upload_id is None else "beside_backup"
         raise Invalid(FieldError("upload_id", code, "name either a backup, or an upload of a workspace's archive"))
     row = await _of_upload(call, asked.upload_id) if asked.upload_id else await _of_backup(call, str(asked.backup_id))
-    location = f"{call.request.url.path.rpartition('/')[0]}/rehearsals/{row['id']}"
-    return json(encode(render.document(Rehearsals, row)), 202, {"Location": f"{call.services.public_path}{location}"})
+    return await _JOBS.accepted(call, row)
 
 
 async def _of_backup(call: Call, key: str) -> Row:
@@ -92,26 +77,3 @@ async def _of_upload(call: Call, key: str) -> Row:
     sha256 = await uploads.digest(call.services.files, upload, parts)
     async with call.transaction() as tx:
         return await request_for_upload(tx, upload, parts, sha256)
-
-
-async def _list(call: Call) -> Response:
-    async with call.transaction() as tx:
-        page = await read.page(tx, Rehearsals, list_query(Rehearsals, call.query), call.services.cursors)
-    return json(render.listing(Rehearsals, page))
-
-
-async def _find(call: Call) -> None:
-    async with call.transaction() as tx:
-        await lookup.one(tx, Rehearsals, call.path["id"])
-
-
-async def _get(call: Call) -> Response:
-    async with call.transaction() as tx:
-        row = await lookup.one(tx, Rehearsals, call.path["id"])
-    return json(encode(render.document(Rehearsals, row)))
-
-
-async def _cancel(call: Call) -> Response:
-    async with call.transaction() as tx:
-        row = await cancel_rehearsal(tx, call.path["id"])
-    return json(encode(render.document(Rehearsals, row)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -107,11 +108,8 @@ class Handlers:
 
     async def filter(self, call: Call) -> Response:
         asked = call.body
-        query = Query(
-            filter=asked.filter,
-            equal=_equal(self._kind, asked),
-            q=getattr(asked, "q", None),
-            archived=getattr(asked, "archived", "false"),
+        query = replace(
+            _matching(self._kind, asked),
             sort=[(key.field, key.direction) for key in asked.sort],
             limit=asked.limit,
             after=asked.after,
@@ -133,15 +131,8 @@ class Handlers:
         return await lookup.one(tx, self._kind, key)
 
     async def count(self, call: Call) -> Response:
-        asked = call.body
-        query = Query(
-            filter=asked.filter,
-            equal=_equal(self._kind, asked),
-            q=getattr(asked, "q", None),
-            archived=getattr(asked, "archived", "false"),
-        )
         async with call.transaction() as tx:
-            number, warnings = await read.count(tx, self._kind, query)
+            number, warnings = await read.count(tx, self._kind, _matching(self._kind, call.body))
         return json(encode({"count": number} | render.warned(warnings)))
 
     async def find(self, call: Call) -> Row:
@@ -219,6 +210,16 @@ def list_query(resource: type[Resource], asked: Any) -> Query:
         archived=getattr(asked, "archived", "false"),
         limit=asked.limit,
         after=asked.after,
+    )
+
+
+def _matching(resource: type[Resource], asked: Any) -> Query:
+    """Which records the body of a filter or a count asks for."""
+    return Query(
+        filter=asked.filter,
+        equal=_equal(resource, asked),
+        q=getattr(asked, "q", None),
+        archived=getattr(asked, "archived", "false"),
     )
 
 

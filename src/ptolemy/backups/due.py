@@ -13,7 +13,7 @@ from ptolemy.backups.surroundings import Surroundings
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
-from ptolemy.jobs.job import Interrupted, Job
+from ptolemy.jobs.job import Job
 from ptolemy.kernel.actors import SYSTEM, Caller
 
 KIND = "backups_due"
@@ -33,8 +33,7 @@ class DueHandler:
         async with self._database.session() as session:
             workspaces = await workspace_ids(session)
         for workspace in workspaces:
-            if job.stopping.is_set():
-                raise Interrupted
+            job.check_in()
             try:
                 await self._look_at(Caller(workspace, SYSTEM))
             except _NO_TURN:

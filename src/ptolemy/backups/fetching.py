@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from ptolemy.backups.destinations import open_destination
 from ptolemy.backups.resource import Backups
-from ptolemy.backups.runs import own_key, told
+from ptolemy.backups.runs import OWN_FILES, told
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
@@ -47,7 +47,7 @@ async def opened_backup(database: Database, files: FileStore, caller: Caller, ba
         path = folder / "file"
         try:
             if run["location"] is None:
-                await fetch(files, own_key(run["workspace_id"], run["id"], run["sha256"]), path, run)
+                await fetch(files, OWN_FILES.key_of(run), path, run)
             else:
                 await fetch(open_destination(run["destination"]), run["file_key"], path, run)
         except Damaged as problem:

@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from ptolemy.backups.diff import Difference, compare
+from ptolemy.backups.archive.diff import Difference, compare
 from ptolemy.backups.scratch import commit_so_far, scratch_workspace
 from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Transaction

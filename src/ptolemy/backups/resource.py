@@ -9,9 +9,8 @@ import msgspec
 from ptolemy.backups.policies import VERIFY, BackupPolicies
 from ptolemy.engine.fields import Choice, Integer, Json, Mention, RecordId, Text, Timestamp
 from ptolemy.engine.resource import Lifecycle, Resource
+from ptolemy.jobs.records import STATUSES
 from ptolemy.kernel.json import decode_exact, encode
-
-STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 
 
 class FileRows(Json):

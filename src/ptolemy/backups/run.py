@@ -18,7 +18,7 @@ from ptolemy.accounts.workspaces import workspace
 from ptolemy.backups.destinations import key_at_destination, open_allowed, open_destination
 from ptolemy.backups.fetching import Damaged, fetch
 from ptolemy.backups.retention import prune
-from ptolemy.backups.runs import own_key, told
+from ptolemy.backups.runs import OWN_FILES, told
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.backups.verification import Verdict, examine
 from ptolemy.database.pool import Database
@@ -29,6 +29,7 @@ from ptolemy.exports.workspace import write_workspace
 from ptolemy.files.scratch import scratch_folder
 from ptolemy.files.store import FileStore, ServedAs, StorageFull, StorageUnavailable, discard, room_for
 from ptolemy.formats.archive_reader import open_archive
+from ptolemy.jobs import records
 from ptolemy.jobs.job import Cancelled, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.json import encode
@@ -63,7 +64,7 @@ class BackupHandler:
 
     async def run(self, job: Job) -> None:
         caller = Caller.unpacked(job.workspace_id, job.payload)
-        run = await self._begin(job, caller)
+        run = await records.begin(self._database, caller, job, "backups")
         if run is None:
             return
         try:
@@ -84,38 +85,20 @@ class BackupHandler:
         except Postponed:
             return
         except Cancelled:
-            await self._cancel(job, caller)
+            await self._give_up(job, caller, "cancelled")
         except Problem as problem:
-            await self._fail(job, caller, problem.detail)
+            await self._give_up(job, caller, "failed", problem.detail)
         await self._tidy(caller, run)
 
     async def gave_up(self, job: Job, reason: str) -> None:
-        await self._fail(job, Caller.unpacked(job.workspace_id, job.payload), reason)
-
-    async def _begin(self, job: Job, caller: Caller) -> Row | None:
-        """Marks the run as being worked on; None where it has ended already."""
-        async with self._database.transaction(caller) as tx:
-            # `least` passes over nulls; Citus refuses now() inside `coalesce` and `case` in an update.
-            row = await tx.row(
-                Sql.of(
-                    "update backups"
-                    " set status = 'processing', started_at = least(started_at, now()), updated_at = now(),"
-                    " recorded_at = now()"
-                    " where workspace_id = ? and id = ? and status in ('queued', 'processing')"
-                    " returning *",
-                    tx.workspace_id,
-                    job.id,
-                )
-            )
-            await (job.still_ours(tx) if row else job.finish(tx))
-            return row
+        await self._give_up(job, Caller.unpacked(job.workspace_id, job.payload), "failed", reason)
 
     async def _has_own_copy(self, run: Row) -> bool:
         """Whether an earlier attempt has made the file, and it is still there."""
         if run["sha256"] is None:
             return False
         try:
-            size = await self._files.size(_own_key(run))
+            size = await self._files.size(OWN_FILES.key_of(run))
             return size == int(run["file_size"])
         except NotFound:
             return False
@@ -132,7 +115,7 @@ class BackupHandler:
             # A worker that comes late would leave a file that nobody removes.
             async with self._database.session() as session:
                 await job.still_ours(session)
-            await self._files.put(own_key(job.workspace_id, job.id, written.sha256), path, SERVED_AS)
+            await self._files.put(OWN_FILES.key(job.workspace_id, job.id, written.sha256), path, SERVED_AS)
         return await self._note_written(job, caller, run, written)
 
     async def _note_written(self, job: Job, caller: Caller, run: Row, written: Written) -> Row:
@@ -169,7 +152,7 @@ class BackupHandler:
         """The run once its file was read again from where it lies, byte by byte, into `copy`."""
         job.check_in()
         if run["destination"] is None:
-            await fetch(self._files, _own_key(run), copy, run)
+            await fetch(self._files, OWN_FILES.key_of(run), copy, run)
             return run
         if run["location"] is not None:
             # An earlier attempt got as far as this.
@@ -179,7 +162,7 @@ class BackupHandler:
         destination = await open_allowed(run["destination"], self._surroundings)
         try:
             with room_for(f"{run['destination']} has no room for the backup"):
-                async with self._files.local(_own_key(run)) as path:
+                async with self._files.local(OWN_FILES.key_of(run)) as path:
                     await destination.put(run["file_key"], path, SERVED_AS)
             await fetch(destination, run["file_key"], copy, run)
         except (StorageUnavailable, StorageFull, Damaged, NotFound, OSError) as error:
@@ -226,30 +209,17 @@ class BackupHandler:
     # Its end.
 
     async def _end(self, job: Job, caller: Caller, run: Row, verdict: Verdict | None) -> None:
-        bad = verdict is not None and not verdict.good
         async with self._database.transaction(caller) as tx:
-            if verdict is not None:
-                await _note_verdict(tx, run, verdict)
-            if bad and verdict is not None:
-                found = {"method": (None, verdict.method), "findings": (None, list(verdict.findings))}
-                await log.record(tx, [told(run, "verification_failed", **found)])
-                error = f"the backup is {verdict.result}: {verdict.findings[0] if verdict.findings else 'see its file'}"
-                await self._close(tx, job, "failed", error=error)
-            else:
-                await self._close(tx, job, "completed")
+            error = await _note_verdict(tx, run, verdict) if verdict else None
+            await self._close(tx, job, "failed" if error else "completed", error)
             await job.finish(tx)
 
-    async def _fail(self, job: Job, caller: Caller, reason: str) -> None:
+    async def _give_up(self, job: Job, caller: Caller, status: str, error: str | None = None) -> None:
         async with self._database.transaction(caller) as tx:
-            await self._close(tx, job, "failed", error=reason)
+            await self._close(tx, job, status, error)
             await job.finish(tx)
 
-    async def _cancel(self, job: Job, caller: Caller) -> None:
-        async with self._database.transaction(caller) as tx:
-            await self._close(tx, job, "cancelled")
-            await job.finish(tx)
-
-    async def _close(self, tx: Transaction, job: Job, status: str, *, error: str | None = None) -> None:
+    async def _close(self, tx: Transaction, job: Job, status: str, error: str | None) -> None:
         """Marks the end, with its event. The server's own copy stays where it is the only good one."""
         run = await tx.row(
             Sql.of(
@@ -265,19 +235,7 @@ class BackupHandler:
         until = self._surroundings.now() + KEPT if kept else None
         if until and error:
             error = f"{error}; the server keeps the file itself until {write_timestamp(until)}, at `download_url`"
-        await tx.run(
-            Sql.of(
-                "update backups"
-                " set status = ?, error = ?, file_expires_at = ?, completed_at = now(), updated_at = now(),"
-                " recorded_at = now()"
-                " where workspace_id = ? and id = ?",
-                status,
-                error,
-                until,
-                tx.workspace_id,
-                job.id,
-            )
-        )
+        await records.end(tx, "backups", job.id, status, Sql.of("error = ?, file_expires_at = ?", error, until))
         changes: dict[str, tuple[Any, Any]] = {"status": ("processing", status)}
         if run["location"]:
             changes["location"] = None, run["location"]
@@ -294,12 +252,13 @@ class BackupHandler:
         if ended is None or ended["sha256"] is None:
             return
         if ended["file_expires_at"] is None:
-            await discard(self._files, _own_key(ended))
+            await discard(self._files, OWN_FILES.key_of(ended))
         if ended["status"] == "completed" and ended["policy_id"] is not None:
             await prune(self._database, caller, ended["policy_id"], self._surroundings)
 
 
-async def _note_verdict(tx: Transaction, run: Row, verdict: Verdict) -> None:
+async def _note_verdict(tx: Transaction, run: Row, verdict: Verdict) -> str | None:
+    """What is wrong with the backup, in a sentence, told as an event too; None where it is good."""
     said = {"method": verdict.method, "result": verdict.result, "findings": list(verdict.findings)}
     await tx.run(
         Sql.of(
@@ -315,6 +274,10 @@ async def _note_verdict(tx: Transaction, run: Row, verdict: Verdict) -> None:
                 "update backups set verified_at = now() where workspace_id = ? and id = ?", tx.workspace_id, run["id"]
             )
         )
+        return None
+    found = {"method": (None, verdict.method), "findings": (None, list(verdict.findings))}
+    await log.record(tx, [told(run, "verification_failed", **found)])
+    return f"the backup is {verdict.result}: {verdict.findings[0] if verdict.findings else 'see its file'}"
 
 
 def _read_again(path: Path, rows: int) -> Written:
@@ -326,10 +289,6 @@ def _read_again(path: Path, rows: int) -> Written:
         manifest = archive.manifest
     files = [{"file": file.name, "rows": file.rows} for file in manifest.files]
     return Written(rows, files, size, digest, parse_timestamp(manifest.created_at))
-
-
-def _own_key(run: Row) -> str:
-    return own_key(run["workspace_id"], run["id"], run["sha256"])
 
 
 def _reason(error: Exception) -> str:

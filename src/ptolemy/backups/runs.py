@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 
@@ -15,20 +14,21 @@ from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
 from ptolemy.events import log
-from ptolemy.jobs import queue
+from ptolemy.files.made_files import MadeFiles
+from ptolemy.jobs import records
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.problems import Conflict
 
 KIND = "backup"
 
 
-def folder(workspace_id: UUID) -> str:
-    return f"{workspace_id}/backups"
-
-
-def own_key(workspace_id: UUID, run_id: UUID, sha256: str) -> str:
-    """Where the file lies in the server's own store. Its content names it: who comes late replaces nothing."""
-    return f"{folder(workspace_id)}/{run_id}-{sha256[:16]}"
+OWN_FILES = MadeFiles(
+    "backups",
+    expired="file_expires_at < now()",
+    removed="file_expires_at = null, removed_at = now(), removed_reason = 'its time was over'",
+    needed="file_expires_at is not null or status in ('queued', 'processing')",
+)
+"""The copies in the server's own store."""
 
 
 async def request_backup(tx: Transaction, policy_key: str | None, verify: str | None) -> Row:
@@ -47,7 +47,9 @@ async def queue_run(
 ) -> Row:
     """A new run in the queue; what the policy says now is what it does."""
     said: Mapping[str, Any] = policy or {"id": None, "name": None, "destination": None, "verify": "hashes"}
-    row = await tx.row(
+    return await records.ask_for(
+        tx,
+        KIND,
         Sql.of(
             "insert into backups (workspace_id, id, policy_id, policy_name, status, destination, format, due_at,"
             " upload_attempts, verify, created_by)"
@@ -61,11 +63,8 @@ async def queue_run(
             due_at,
             verify or said["verify"],
             tx.actor.id,
-        )
+        ),
     )
-    assert row is not None  # noqa: S101 - an insert that returns
-    await queue.enqueue(tx, KIND, row["id"], tx.workspace_id, tx.caller.packed())
-    return row
 
 
 def told(run: Row, word: str, **changes: tuple[Any, Any]) -> log.Entry:
@@ -82,16 +81,6 @@ def told(run: Row, word: str, **changes: tuple[Any, Any]) -> log.Entry:
 async def cancel_backup(tx: Transaction, key: str) -> Row:
     """Ends a run that hasn't ended; one that has stays as it is."""
     row = await lookup.one(tx, Backups, key)
-    if await queue.cancel(tx, tx.workspace_id, row["id"]) == "removed":
-        cancelled = await tx.run(
-            Sql.of(
-                "update backups"
-                " set status = 'cancelled', completed_at = now(), updated_at = now(), recorded_at = now()"
-                " where workspace_id = ? and id = ? and status in ('queued', 'processing')",
-                tx.workspace_id,
-                row["id"],
-            )
-        )
-        if cancelled:
-            await log.record(tx, [told(row, "cancelled", status=(row["status"], "cancelled"))])
+    if await records.cancel(tx, "backups", row["id"]):
+        await log.record(tx, [told(row, "cancelled", status=(row["status"], "cancelled"))])
     return await lookup.one(tx, Backups, key)

@@ -19,7 +19,7 @@ def wall_clock() -> datetime:
 
 
 @dataclass(frozen=True)
-class Pace:
+class UploadPace:
     """How long a finished backup waits for its destination: some two hours, by default."""
 
     attempts: int = 14
@@ -40,6 +40,6 @@ class Surroundings:
     now: Clock = wall_clock
     look_seconds: float = 30
     """How often to look for policies whose turn has come."""
-    pace: Pace = Pace()
+    pace: UploadPace = UploadPace()
     patience: Patience = _BEARABLE
     """With a bucket, in one of the attempts at `pace`."""

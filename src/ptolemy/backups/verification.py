@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ptolemy.backups.archive.verify import verify
 from ptolemy.backups.rehearsal import rehearse
-from ptolemy.backups.verify import verify
 from ptolemy.database.pool import Database
 from ptolemy.kernel.actors import Caller
 

@@ -16,7 +16,7 @@ from ptolemy.cli.options import AsJson
 from ptolemy.cli.verify import EXIT_CODES
 
 if TYPE_CHECKING:
-    from ptolemy.backups.diff import Comparison
+    from ptolemy.backups.archive.diff import Comparison
 
 EXAMPLE = "\b\nExamples:\n  ptolemy diff monday.zip tuesday.zip\n  ptolemy diff monday.zip workspace:"
 
@@ -43,8 +43,8 @@ def diff(
     which a robot may take. Exits 0 when both hold the same rows, 1 when they don't; 3, 4 or 5 when one
     can't be read whole, see `ptolemy verify`.
     """
-    from ptolemy.backups.diff import compare
-    from ptolemy.backups.findings import Report
+    from ptolemy.backups.archive.diff import compare
+    from ptolemy.backups.archive.findings import Report
     from ptolemy.cli.connection import told_in_one_line
     from ptolemy.cli.failures import explained
 

@@ -100,7 +100,7 @@ def _part(backup: Path, record: tuple[str, str] | None) -> Iterator[Path]:
     if record is None:
         yield backup
         return
-    from ptolemy.backups.subset import subset
+    from ptolemy.backups.archive.subset import subset
     from ptolemy.cli.failures import explained
 
     with TemporaryDirectory(prefix="ptolemy-restore-") as folder:

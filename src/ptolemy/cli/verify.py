@@ -12,7 +12,7 @@ from ptolemy.cli.connection import InWorkspace, Profile, Token, Url
 from ptolemy.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from ptolemy.backups.findings import Report
+    from ptolemy.backups.archive.findings import Report
     from ptolemy.client import Rehearsal
 
 EXAMPLE = (
@@ -50,7 +50,7 @@ def verify(
     all of it, exports that again and compares every byte, in the workspace of the connection, whose records it doesn't
     touch; a backup that fails it exits 3.
     """
-    from ptolemy.backups.verify import verify as verified
+    from ptolemy.backups.archive.verify import verify as verified
     from ptolemy.cli.connection import told_in_one_line
     from ptolemy.cli.failures import explained, wrong_usage
     from ptolemy.cli.restore import local_backup

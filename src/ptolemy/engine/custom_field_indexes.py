@@ -19,7 +19,7 @@ from ptolemy.database.transaction import Driver, Row, Transaction
 from ptolemy.engine.filters.custom import CustomField, custom_values, expression
 from ptolemy.engine.resource import Resource
 from ptolemy.jobs import queue
-from ptolemy.jobs.job import Interrupted, Job
+from ptolemy.jobs.job import Job
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.kernel.identifiers import uuid7, uuid7s
 
@@ -147,7 +147,7 @@ class CustomFieldIndexHandler:
     async def _build(self, job: Job, asked: Row) -> None:
         values, name, table = self._values(asked), _name(asked["id"]), asked["table_name"]
         compared = expression(values.name, asked["field_key"], asked["data_type"])
-        async with self._alone(job) as driver:
+        async with _alone(self._database, job.check_in) as driver:
             if await self._read(job) is None:
                 return  # the workspace was removed, and nobody would ever drop what is built now
             is_valid = await driver.fetchval("select indisvalid from pg_index where indexrelid = to_regclass($1)", name)
@@ -166,7 +166,7 @@ class CustomFieldIndexHandler:
     async def _drop(self, job: Job, asked: Row) -> None:
         # Statements must count on it no longer; and the row stays until it is gone, so that it is never forgotten.
         await self._mark(job, "dropping")
-        async with self._alone(job) as driver:
+        async with _alone(self._database, job.check_in) as driver:
             await _gone(driver, asked["id"])
         async with self._database.transaction(Caller(job.workspace_id, SYSTEM)) as tx:
             gone = "delete from custom_field_indexes where workspace_id = ? and id = ?"
@@ -189,15 +189,6 @@ class CustomFieldIndexHandler:
         values = custom_values(self._resources[asked["table_name"]])
         assert values is not None  # noqa: S101 - only such resources ask
         return values
-
-    @asynccontextmanager
-    async def _alone(self, job: Job) -> AsyncIterator[Driver]:
-        def check_in() -> None:
-            if job.stopping.is_set():
-                raise Interrupted
-
-        async with _alone(self._database, check_in) as driver:
-            yield driver
 
 
 async def drop_all(database: Database, workspace_id: UUID, check_in: Callable[[], None]) -> None:

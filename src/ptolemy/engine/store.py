@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ptolemy.engine.resource import Resource
     from ptolemy.engine.write import Write
 
+Meanwhile = Callable[[Sequence[Row]], None]
+
 
 async def store(tx: Transaction, resource: Resource, write: Write) -> Row:
     """The stored row; where the database refuses, the user's problem."""
@@ -32,44 +34,45 @@ async def store(tx: Transaction, resource: Resource, write: Write) -> Row:
 
 
 async def insert_each(
-    tx: Transaction,
-    resource: Resource,
-    writes: Sequence[Write],
-    meanwhile: Callable[[Sequence[Row]], None] = lambda rows: None,
+    tx: Transaction, resource: Resource, writes: Sequence[Write], meanwhile: Meanwhile = lambda rows: None
 ) -> list[Row | Problem]:
-    """Inserts many in one statement; those that the database refuses come back as problems, exactly those.
-
-    `meanwhile` gets the rows, as they will come back where they are taken, while the database works.
-    """
-    if not writes:
-        return []
+    """Inserts many in one statement; those that the database refuses come back as problems, exactly those."""
     if apart := _of_one_id(writes):
         # Which of them goes in, the statement wouldn't tell.
         together = [write for write in writes if id(write) not in apart]
         answered = dict(zip(map(id, together), await insert_each(tx, resource, together, meanwhile), strict=True))
         return [answered.get(id(write)) or await _alone(tx, resource, write) for write in writes]
-    names = ["id", *resource.fields, *_kept_names(resource)]
+    stored = await insert_new(tx, resource, writes, meanwhile)
+    return [row or await _alone(tx, resource, write) for row, write in zip(stored, writes, strict=True)]
+
+
+async def insert_new(
+    tx: Transaction, resource: Resource, writes: Sequence[Write], meanwhile: Meanwhile = lambda rows: None
+) -> list[Row | None]:
+    """Inserts many in one statement, in order; answers what is stored of each, None where another record has its place.
+
+    Writers that insert the same in the same order wait for each other, and never in a circle. `meanwhile` gets the
+    rows, as they will come back where they are taken, while the database works.
+    """
+    if not writes:
+        return []
     ids = [write.kept.get("id") or new for write, new in zip(writes, uuid7s(len(writes)), strict=True)]
-    columns = [
-        ids,
-        *_columns(writes, resource.fields).values(),
-        *([write.kept.get(name) for write in writes] for name in _kept_names(resource)),
-    ]
-    arrays = ", ".join(f"?::{_array(resource, name)}[]" for name in names)
-    picked = ", ".join(f"coalesce({n}, now())" if n in ("created_at", "updated_at") else n for n in names)
+    columns = {"id": ids, **_columns(writes, resource.fields), **_kept_columns(resource, writes)}
+    arrays = ", ".join(f"?::{_array(resource, name)}[]" for name in columns)
+    picked = ", ".join(f"coalesce({n}, now())" if n in ("created_at", "updated_at") else n for n in columns)
     statement = Sql(
-        f"insert into {resource.table} (workspace_id, {', '.join(names)})"
-        f" select ?::uuid, {picked} from unnest({arrays}) as new ({', '.join(names)})"
+        f"insert into {resource.table} (workspace_id, {', '.join(columns)})"
+        f" select ?::uuid, {picked} from unnest({arrays}) as new ({', '.join(columns)})"
         " on conflict do nothing returning id",
-        (tx.workspace_id, *columns),
+        (tx.workspace_id, *columns.values()),
     )
     # Everything else is known: to have it sent back would cost as much as to send it.
     async with tx.under_way(statement) as inserting:
-        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        nothing: list[Any] = [None] * len(writes)
+        rows = _rows(dict.fromkeys(_kept_names(resource), nothing) | columns)
         meanwhile(rows)
-    stored = {row["id"] for row in inserting.result()}
-    sent = zip(ids, writes, rows, strict=True)
-    return [row if key in stored else await _alone(tx, resource, write) for key, write, row in sent]
+    inserted = {row["id"] for row in inserting.result()}
+    return [row if row["id"] in inserted else None for row in rows]
 
 
 def _of_one_id(writes: Sequence[Write]) -> set[int]:
@@ -105,23 +108,6 @@ async def update_each(tx: Transaction, resource: Resource, writes: Sequence[Writ
         return [await _alone(tx, resource, write) for write in writes]
 
 
-async def insert_new(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | None]:
-    """Inserts many in one statement, in order; answers what is stored of each, None where another record has its place.
-
-    Writers that insert the same in the same order wait for each other, and never in a circle.
-    """
-    columns = {"id": uuid7s(len(writes)), **_columns(writes, resource.fields)}
-    arrays = ", ".join(f"?::{_array(resource, name)}[]" for name in columns)
-    statement = Sql(
-        f"insert into {resource.table} (workspace_id, {', '.join(columns)})"
-        f" select ?::uuid, * from unnest({arrays})"
-        " on conflict do nothing returning id",
-        (tx.workspace_id, *columns.values()),
-    )
-    inserted = {row["id"] for row in await tx.rows(statement)} if writes else set()
-    return [row if row["id"] in inserted else None for row in _rows(columns)]
-
-
 async def update_all(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row]:
     """Changes many locked records in one statement, and answers what is stored of each now."""
     columns = {"id": [write.old["id"] for write in writes if write.old], **_columns(writes, resource.fields)}
@@ -145,6 +131,13 @@ async def update_all(tx: Transaction, resource: Resource, writes: Sequence[Write
 def _columns(writes: Sequence[Write], fields: Mapping[str, Field[Any]]) -> dict[str, list[Any]]:
     """What is stored of each field, by writes."""
     return {name: [_stored(of, write.new.get(name)) for write in writes] for name, of in fields.items()}
+
+
+def _kept_columns(resource: Resource, writes: Sequence[Write]) -> dict[str, list[Any]]:
+    """The instants that a file carries; none where none does."""
+    if not any(write.kept for write in writes):
+        return {}
+    return {name: [write.kept.get(name) for write in writes] for name in _kept_names(resource)}
 
 
 def _rows(columns: Mapping[str, Sequence[Any]]) -> list[Row]:

@@ -24,6 +24,11 @@ class Entry:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
+def appeared(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes that bring these values, where there were none before."""
+    return {name: {"from": None, "to": value} for name, value in values.items()}
+
+
 async def record(tx: Transaction, entries: Sequence[Entry]) -> int:
     """Adds the entries in this transaction, in order, on behalf of its actor; answers where in the feed they stand."""
     if not entries:

@@ -1,9 +1,17 @@
-"""How the file of an export is called and what it is, for whoever downloads it."""
+"""The file of an export: where it lies, how it is called and what it is, for whoever downloads it."""
 
 from __future__ import annotations
 
 from ptolemy.database.transaction import Row
+from ptolemy.files.made_files import MadeFiles
 from ptolemy.files.store import ServedAs
+
+FILES = MadeFiles(
+    "exports",
+    expired="file_expires_at < now() and file_removed_at is null",
+    removed="file_removed_at = now()",
+    needed="file_removed_at is null",
+)
 
 MEDIA_TYPES = {
     "json": "application/json",

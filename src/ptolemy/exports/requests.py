@@ -15,7 +15,7 @@ from ptolemy.exports.cells import Numbers
 from ptolemy.exports.resource import Exports
 from ptolemy.exports.selection import wanted_rows
 from ptolemy.formats.detection import Format
-from ptolemy.jobs import queue
+from ptolemy.jobs import records
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import FieldError, Invalid
@@ -23,11 +23,6 @@ from ptolemy.kernel.problems import FieldError, Invalid
 KIND = "export"
 
 Compression = Literal["gzip"]
-
-
-def file_key(workspace_id: UUID, export_id: UUID, sha256: str) -> str:
-    """Where the file lies. Its content names it: a worker that comes late, with another snapshot, replaces nothing."""
-    return f"{workspace_id}/exports/{export_id}-{sha256[:16]}"
 
 
 async def request_export(
@@ -49,7 +44,9 @@ async def request_export(
     stored: dict[str, Any] | None = None
     if condition is not None:
         stored = condition.model_dump(mode="python", by_alias=True, exclude_unset=True)
-    row = await tx.row(
+    row = await records.ask_for(
+        tx,
+        KIND,
         Sql.of(
             "insert into exports (workspace_id, id, resource_type, format, compression, numbers, include_archived,"
             " filter, status, rows_written, created_by)"
@@ -64,10 +61,8 @@ async def request_export(
             include_archived,
             None if stored is None else encode(stored).decode(),
             tx.actor.id,
-        )
+        ),
     )
-    assert row is not None  # noqa: S101 - an insert that returns
-    await queue.enqueue(tx, KIND, row["id"], tx.workspace_id, tx.caller.packed())
     return row, warnings
 
 
@@ -87,16 +82,6 @@ def ended(export_id: UUID, before: str, status: str) -> log.Entry:
 async def cancel_export(tx: Transaction, key: str) -> Row:
     """Ends an export that hasn't ended; one that has stays as it is."""
     row = await lookup.one(tx, Exports, key)
-    if await queue.cancel(tx, tx.workspace_id, row["id"]) == "removed":
-        cancelled = await tx.run(
-            Sql.of(
-                "update exports"
-                " set status = 'cancelled', completed_at = now(), updated_at = now(), recorded_at = now()"
-                " where workspace_id = ? and id = ? and status in ('queued', 'processing')",
-                tx.workspace_id,
-                row["id"],
-            )
-        )
-        if cancelled:
-            await log.record(tx, [ended(row["id"], row["status"], "cancelled")])
+    if await records.cancel(tx, "exports", row["id"]):
+        await log.record(tx, [ended(row["id"], row["status"], "cancelled")])
     return await lookup.one(tx, Exports, key)

@@ -2,8 +2,7 @@
 
 from ptolemy.engine.fields import Boolean, Choice, Integer, Json, RecordId, Text, Timestamp
 from ptolemy.engine.resource import Lifecycle, Resource
-
-STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
+from ptolemy.jobs.records import STATUSES
 
 
 class Exports(Resource):

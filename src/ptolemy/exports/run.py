@@ -20,14 +20,15 @@ from ptolemy.engine.resource import Resource
 from ptolemy.events import log
 from ptolemy.exports.cells import number_types
 from ptolemy.exports.columns.export import export_values, shape_of
-from ptolemy.exports.download import served_as
-from ptolemy.exports.requests import ended, file_key
+from ptolemy.exports.download import FILES, served_as
+from ptolemy.exports.requests import ended
 from ptolemy.exports.rows import row_writer, rows
 from ptolemy.exports.selection import wanted_rows
 from ptolemy.exports.workspace import write_workspace
 from ptolemy.files.scratch import scratch_folder
 from ptolemy.files.store import FileStore, room_for
 from ptolemy.formats import gzip
+from ptolemy.jobs import records
 from ptolemy.jobs.job import Cancelled, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.json import decode_exact
@@ -51,7 +52,7 @@ class ExportHandler:
 
     async def run(self, job: Job) -> None:
         caller = Caller.unpacked(job.workspace_id, job.payload)
-        row = await self._begin(job, caller)
+        row = await records.begin(self._database, caller, job, "exports", "rows_written = 0")
         if row is None:
             return
         try:
@@ -66,28 +67,7 @@ class ExportHandler:
             await self._end(job, caller, "failed", error=problem.detail)
 
     async def gave_up(self, job: Job, reason: str) -> None:
-        caller = Caller.unpacked(job.workspace_id, job.payload)
-        async with self._database.transaction(caller) as tx:
-            await self._close(tx, job, "failed", error=reason)
-            await job.finish(tx)
-
-    async def _begin(self, job: Job, caller: Caller) -> Row | None:
-        """Marks the export as being worked on; None where it has ended already."""
-        async with self._database.transaction(caller) as tx:
-            # `least` passes over nulls; Citus refuses now() inside `coalesce` and `case` in an update.
-            row = await tx.row(
-                Sql.of(
-                    "update exports"
-                    " set status = 'processing', started_at = least(started_at, now()), updated_at = now(),"
-                    " recorded_at = now(), rows_written = 0"
-                    " where workspace_id = ? and id = ? and status in ('queued', 'processing')"
-                    " returning *",
-                    tx.workspace_id,
-                    job.id,
-                )
-            )
-            await (job.still_ours(tx) if row else job.finish(tx))
-            return row
+        await self._end(job, Caller.unpacked(job.workspace_id, job.payload), "failed", error=reason)
 
     async def _write(self, job: Job, caller: Caller, row: Row, path: Path) -> Written:
         if row["resource_type"] == WHOLE_WORKSPACE:
@@ -116,38 +96,27 @@ class ExportHandler:
         # A worker that comes late would leave a file that nobody removes.
         async with self._database.session() as session:
             await job.still_ours(session)
-        await self._files.put(file_key(job.workspace_id, job.id, written.sha256), path, served_as(row))
+        await self._files.put(FILES.key(job.workspace_id, job.id, written.sha256), path, served_as(row))
 
     async def _end(
         self, job: Job, caller: Caller, status: str, *, written: Written | None = None, error: str | None = None
     ) -> None:
-        async with self._database.transaction(caller) as tx:
-            await self._close(tx, job, status, written=written, error=error)
-            await job.finish(tx)
-
-    async def _close(
-        self, tx: Transaction, job: Job, status: str, *, written: Written | None = None, error: str | None = None
-    ) -> None:
-        done = written or Written(0, 0, "")
-        await tx.run(
-            Sql.of(
-                "update exports"
-                " set status = ?, error = ?, row_count = ?, rows_written = ?, file_size = ?, sha256 = ?,"
-                " completed_at = now(), updated_at = now(), recorded_at = now(),"
-                " file_expires_at = now() + ?::interval"
-                " where workspace_id = ? and id = ?",
-                status,
-                error,
-                done.rows if written else None,
-                done.rows,
-                done.size if written else None,
-                done.sha256 if written else None,
-                timedelta(days=KEPT_DAYS) if written else None,
-                tx.workspace_id,
-                job.id,
+        """The last commit: what came of it, status and event, and the job is done."""
+        found = [Sql.of("error = ?", error)]
+        if written:
+            file = Sql.of(
+                "row_count = ?, rows_written = ?, file_size = ?, sha256 = ?, file_expires_at = now() + ?::interval",
+                written.rows,
+                written.rows,
+                written.size,
+                written.sha256,
+                timedelta(days=KEPT_DAYS),
             )
-        )
-        await log.record(tx, [ended(job.id, "processing", status)])
+            found.append(file)
+        async with self._database.transaction(caller) as tx:
+            if await records.end(tx, "exports", job.id, status, *found):
+                await log.record(tx, [ended(job.id, "processing", status)])
+            await job.finish(tx)
 
 
 async def _write_rows(job: Job, tx: Transaction, resource: Resource, row: Row, out: BinaryIO) -> int:

@@ -15,7 +15,7 @@ from ptolemy.events import log
 from ptolemy.imports.keys import RowKey
 from ptolemy.imports.resource import Imports
 from ptolemy.imports.rows import RowReader
-from ptolemy.jobs import queue
+from ptolemy.jobs import records
 
 KIND = "import"
 
@@ -64,7 +64,9 @@ async def request_import(
             upload.sha256,
         )
     )
-    row = await tx.row(
+    row = await records.ask_for(
+        tx,
+        KIND,
         Sql.of(
             "insert into imports (workspace_id, id, resource_type, status, on_error, identifier_column, dry_run,"
             " into_existing, file_name, file_size, sha256, rows_processed, rows_imported, rows_updated, rows_failed,"
@@ -82,36 +84,23 @@ async def request_import(
             upload.file_size,
             upload.sha256,
             tx.actor.id,
-        )
+        ),
     )
-    assert row is not None  # noqa: S101 - an insert that returns
-    await queue.enqueue(tx, KIND, upload.import_id, tx.workspace_id, tx.caller.packed())
     return row, [f"the same file is being imported already, by import {running}"] if running else []
 
 
 async def cancel_import(tx: Transaction, key: str) -> Row:
     """Ends an import that hasn't ended; one that has stays as it is. An `abort` import leaves nothing behind."""
     row = await lookup.one(tx, Imports, key)
-    if await queue.cancel(tx, tx.workspace_id, row["id"]) == "removed":
-        cancelled = await tx.row(
-            Sql.of(
-                "update imports"
-                " set status = 'cancelled', completed_at = now(), updated_at = now(), recorded_at = now()"
-                " where workspace_id = ? and id = ? and status in ('queued', 'processing')"
-                " returning rows_imported, rows_updated, rows_failed",
-                tx.workspace_id,
-                row["id"],
-            )
-        )
-        if cancelled:
-            await log.record(tx, [ended(row["id"], "cancelled", cancelled)])
+    if cancelled := await records.cancel(tx, "imports", row["id"]):
+        counts = {name: cancelled[name] for name in ("rows_imported", "rows_updated", "rows_failed")}
+        await log.record(tx, [ended(row["id"], "cancelled", counts)])
     return await lookup.one(tx, Imports, key)
 
 
 def ended(import_id: UUID, status: str, found: Mapping[str, Any]) -> log.Entry:
     """The event of an import's end, with what it came to."""
-    changes = {name: {"from": None, "to": value} for name, value in found.items()}
-    return log.Entry(f"import.{status}", "import", import_id, changes=changes)
+    return log.Entry(f"import.{status}", "import", import_id, changes=log.appeared(found))
 
 
 async def first_errors(

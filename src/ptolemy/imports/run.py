@@ -28,6 +28,7 @@ from ptolemy.imports.progress import Outcome, Progress, store_errors, store_file
 from ptolemy.imports.requests import ended
 from ptolemy.imports.source import let_go, opened_source, unfolding_limit
 from ptolemy.imports.workspace import FileCount, restore, restore_into_existing
+from ptolemy.jobs import records
 from ptolemy.jobs.job import Cancelled, Job
 from ptolemy.kernel import metrics
 from ptolemy.kernel.actors import Caller
@@ -89,47 +90,27 @@ class ImportHandler:
     async def gave_up(self, job: Job, reason: str) -> None:
         caller = Caller.unpacked(job.workspace_id, job.payload)
         async with self._database.transaction(caller) as tx:
-            statement = Sql.of(
-                "update imports set status = 'failed', error = ?, completed_at = now(), updated_at = now()"
-                " where workspace_id = ? and id = ?",
-                reason,
-                tx.workspace_id,
-                job.id,
-            )
-            await tx.run(statement)
-            await log.record(tx, [ended(job.id, "failed", {"error": reason})])
+            if await records.end(tx, "imports", job.id, "failed", Sql.of("error = ?", reason)):
+                await log.record(tx, [ended(job.id, "failed", {"error": reason})])
             await job.finish(tx)
         await let_go(self._database, self._files, caller, job.id)
 
     async def _begin(self, job: Job, caller: Caller) -> Row | None:
         """Marks the import as being worked on; None where it has ended already."""
-        async with self._database.transaction(caller) as tx:
-            # `least` passes over nulls; Citus refuses now() inside `coalesce` and `case` in an update.
-            statement = Sql.of(
-                "update imports"
-                " set status = 'processing', started_at = least(started_at, now()), updated_at = now(),"
-                " recorded_at = now()"
-                " where workspace_id = ? and id = ? and status in ('queued', 'processing')"
-                " returning *",
-                tx.workspace_id,
-                job.id,
-            )
-            row = await tx.row(statement)
-            if row is None:
-                await job.finish(tx)
-            elif not _stays(row) and row["rows_processed"]:
-                await self._start_anew(tx, job)
-                row = dict(row) | dict.fromkeys(_COUNTS, 0) | {"error_summary": "[]"}
-            if row is not None:
-                await job.still_ours(tx)
+        row = await records.begin(self._database, caller, job, "imports")
+        if row is None or _stays(row) or not row["rows_processed"]:
             return row
+        await self._start_anew(job, caller)
+        return dict(row) | dict.fromkeys(_COUNTS, 0) | {"error_summary": "[]"}
 
-    async def _start_anew(self, tx: Transaction, job: Job) -> None:
+    async def _start_anew(self, job: Job, caller: Caller) -> None:
         """What a killed worker has told of an import of which nothing stayed is told again."""
-        await tx.run(
-            Sql.of("delete from import_errors where workspace_id = ? and import_id = ?", tx.workspace_id, job.id)
-        )
-        await store_progress(tx, job.id, Progress(), kept=False)
+        async with self._database.transaction(caller) as tx:
+            await tx.run(
+                Sql.of("delete from import_errors where workspace_id = ? and import_id = ?", tx.workspace_id, job.id)
+            )
+            await store_progress(tx, job.id, Progress(), kept=False)
+            await job.still_ours(tx)
 
     @asynccontextmanager
     async def _opened(self, job: Job, caller: Caller, row: Row, path: Path) -> AsyncIterator[Pipeline[Any]]:
@@ -283,26 +264,16 @@ class ImportHandler:
     async def _finish(self, tx: Transaction, job: Job, progress: Progress, ending: _Ending) -> None:
         """The last commit: final counts, status and event, and the job is done."""
         await store_progress(tx, job.id, progress, kept=ending.kept)
-        # The statement's time: the transaction of an `abort` import began when the import did.
-        statement = Sql.of(
-            "update imports"
-            " set status = ?, error = ?, row_count = ?,"
-            " completed_at = statement_timestamp(), updated_at = statement_timestamp()"
-            " where workspace_id = ? and id = ?",
-            ending.status,
-            ending.error,
-            ending.row_count,
-            tx.workspace_id,
-            job.id,
-        )
-        await tx.run(statement)
+        found = Sql.of("error = ?, row_count = ?", ending.error, ending.row_count)
+        row = await records.end(tx, "imports", job.id, ending.status, found)
         counts = {
             "rows_imported": progress.imported if ending.kept else 0,
             "rows_updated": progress.updated if ending.kept else 0,
             "rows_failed": progress.failed,
             **({"dry_run": True} if ending.rehearsed else {}),
         }
-        await log.record(tx, [ended(job.id, ending.status, counts)])
+        if row:
+            await log.record(tx, [ended(job.id, ending.status, counts)])
         await job.finish(tx)
         if not ending.rehearsed:
             created, updated = counts["rows_imported"], counts["rows_updated"]

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Pace:
+class JobPace:
     """A dead worker's job is taken up after `lease_seconds + poll_seconds` at most."""
 
     lease_seconds: float = 20
@@ -50,12 +50,12 @@ class Runner:
         *,
         concurrency: int = 2,
         schedules: Sequence[Schedule] = (),
-        pace: Pace | None = None,
+        pace: JobPace | None = None,
         at_rest: Callable[[], None] = lambda: None,
     ) -> None:
         """`at_rest` is called whenever the last job that ran has ended."""
         self._database, self._handlers, self._at_rest = database, handlers, at_rest
-        self._concurrency, self._schedules, self._pace = concurrency, schedules, pace or Pace()
+        self._concurrency, self._schedules, self._pace = concurrency, schedules, pace or JobPace()
         self._running: dict[UUID, tuple[Job, asyncio.Task[None]]] = {}
         self._stopping, self._wake, self._beat_now = asyncio.Event(), asyncio.Event(), asyncio.Event()
 

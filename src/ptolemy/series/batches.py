@@ -165,7 +165,7 @@ def _event(resource: Values, written: Sequence[Write], outcome: Outcome) -> log.
         event_type=f"{resource.singular}.batch_written",
         resource_type=resource.singular,
         resource_id=uuid7(),
-        changes={name: {"from": None, "to": value} for name, value in said.items()},
+        changes=log.appeared(said),
     )
 
 

@@ -21,7 +21,7 @@ from ptolemy.webhooks.deliveries import Outcome
 from ptolemy.webhooks.endpoints import deactivate
 from ptolemy.webhooks.payload import Payloads
 from ptolemy.webhooks.resource import FAILED
-from ptolemy.webhooks.retries import Pace
+from ptolemy.webhooks.retries import DeliveryPace
 from ptolemy.webhooks.secret_store import opened
 from ptolemy.webhooks.sending import Answer, Header, Sender, Unreachable
 from ptolemy.webhooks.signatures import signed_headers
@@ -46,7 +46,7 @@ class Delivering:
     sender: Sender
     sealer: Sealer
     payloads: Payloads
-    pace: Pace
+    pace: DeliveryPace
     clock: Callable[[], datetime]
 
 

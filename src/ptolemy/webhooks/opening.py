@@ -11,7 +11,7 @@ from ptolemy.kernel.sealing import Sealer
 from ptolemy.webhooks.addresses import Guard, Network
 from ptolemy.webhooks.endpoint_queue import Delivering
 from ptolemy.webhooks.payload import Payloads
-from ptolemy.webhooks.retries import Pace
+from ptolemy.webhooks.retries import DeliveryPace
 from ptolemy.webhooks.sending import Sender
 
 SEALED_FOR = "webhook secrets"
@@ -28,12 +28,14 @@ async def delivering(
     secret_key: str,
     public_url: str | None = None,
     allowed: Sequence[Network] = (),
-    pace: Pace | None = None,
+    pace: DeliveryPace | None = None,
     clock: Callable[[], datetime] = now,
 ) -> AsyncIterator[Delivering]:
     """Ready to deliver; its connections to endpoints are closed with the block."""
     sender = Sender(Guard(allowed))
     try:
-        yield Delivering(database, sender, Sealer(secret_key, SEALED_FOR), Payloads(public_url), pace or Pace(), clock)
+        yield Delivering(
+            database, sender, Sealer(secret_key, SEALED_FOR), Payloads(public_url), pace or DeliveryPace(), clock
+        )
     finally:
         await sender.close()

@@ -9,7 +9,7 @@ _MINUTE, _HOUR = 60.0, 3600.0
 
 
 @dataclass(frozen=True)
-class Pace:
+class DeliveryPace:
     """Seconds, all of them. An event is tried once, and once more after each of `retries`."""
 
     retries: tuple[float, ...] = (

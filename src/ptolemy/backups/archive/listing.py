@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from ptolemy.backups.findings import Finding
+from ptolemy.backups.archive.findings import Finding
 
 LISTING = "files.json"
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ptolemy.backups.cells import told_by_cells
-from ptolemy.backups.files import BackupFile
-from ptolemy.backups.findings import Finding
-from ptolemy.backups.opening import Backup, open_backup
+from ptolemy.backups.archive.cells import told_by_cells
+from ptolemy.backups.archive.files import BackupFile
+from ptolemy.backups.archive.findings import Finding
+from ptolemy.backups.archive.opening import Backup, open_backup
 from ptolemy.catalogue import EXPORTED, RESOURCES
 
 _FIRST = 10

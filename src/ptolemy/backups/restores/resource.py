@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ptolemy.engine.fields import Choice, Integer, RecordId, Text, Timestamp
 from ptolemy.engine.resource import Lifecycle, Resource
-from ptolemy.imports.resource import STATUSES, FileCounts
+from ptolemy.imports.resource import FileCounts
+from ptolemy.jobs.records import STATUSES
 
 
 class BackupRestores(Resource):

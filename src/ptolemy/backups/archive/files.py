@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from ptolemy.backups.cells import CellReader
-from ptolemy.backups.findings import Finding
+from ptolemy.backups.archive.cells import CellReader
+from ptolemy.backups.archive.findings import Finding
 from ptolemy.formats.archive import inflate_block
 from ptolemy.formats.archive_reader import BROKEN
 from ptolemy.formats.detection import detect, open_plain

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from ptolemy.accounts.workspaces import give_up_reserved, open_reserved
 from ptolemy.backups.fetching import opened_backup
-from ptolemy.backups.restore_requests import ended
+from ptolemy.backups.restores.requests import ended
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
@@ -27,6 +27,7 @@ from ptolemy.imports.progress import Outcome
 from ptolemy.imports.row_errors import RowError
 from ptolemy.imports.source import unfolding_limit
 from ptolemy.imports.workspace import FileCount, restore
+from ptolemy.jobs import records
 from ptolemy.jobs.job import Cancelled, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.json import encode
@@ -43,7 +44,9 @@ class RestoreHandler:
 
     async def run(self, job: Job) -> None:
         caller = Caller.unpacked(job.workspace_id, job.payload)
-        row = await self._begin(job, caller)
+        row = await records.begin(
+            self._database, caller, job, "backup_restores", "rows_restored = 0, rows_failed = 0, files = '[]'"
+        )
         if row is None:
             return
         try:
@@ -56,24 +59,6 @@ class RestoreHandler:
 
     async def gave_up(self, job: Job, reason: str) -> None:
         await self._give_up(job, Caller.unpacked(job.workspace_id, job.payload), "failed", reason)
-
-    async def _begin(self, job: Job, caller: Caller) -> Row | None:
-        """Marks the restore as being worked on; None where it has ended already."""
-        async with self._database.transaction(caller) as tx:
-            # `least` passes over nulls; Citus refuses now() inside `coalesce` and `case` in an update.
-            row = await tx.row(
-                Sql.of(
-                    "update backup_restores"
-                    " set status = 'processing', started_at = least(started_at, now()), updated_at = now(),"
-                    " recorded_at = now(), rows_restored = 0, rows_failed = 0, files = '[]'"
-                    " where workspace_id = ? and id = ? and status in ('queued', 'processing')"
-                    " returning *",
-                    tx.workspace_id,
-                    job.id,
-                )
-            )
-            await (job.still_ours(tx) if row else job.finish(tx))
-            return row
 
     async def _restore(self, job: Job, caller: Caller, row: Row, path: Path) -> None:
         progress = _Progress(self._database, job, caller)
@@ -150,20 +135,7 @@ async def _store(tx: Transaction, job: Job, counts: list[FileCount], *, kept: bo
 
 async def _close(tx: Transaction, job: Job, status: str, error: str | None, found: dict[str, Any]) -> None:
     """The last commit: status and event, and the job is done."""
-    # The statement's time: the transaction began when the restore did.
-    row = await tx.row(
-        Sql.of(
-            "update backup_restores"
-            " set status = ?, error = ?, completed_at = statement_timestamp(), updated_at = statement_timestamp(),"
-            " recorded_at = statement_timestamp()"
-            " where workspace_id = ? and id = ? returning *",
-            status,
-            error,
-            tx.workspace_id,
-            job.id,
-        )
-    )
-    if row is not None:
+    if row := await records.end(tx, "backup_restores", job.id, status, Sql.of("error = ?", error)):
         await log.record(tx, [ended(row, status, found)])
     await job.finish(tx)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ptolemy.backups.files import BackupFile
-from ptolemy.backups.findings import FileSummary, Finding, Report
-from ptolemy.backups.opening import open_backup
-from ptolemy.backups.references import TARGETS, Checker, References
+from ptolemy.backups.archive.files import BackupFile
+from ptolemy.backups.archive.findings import FileSummary, Finding, Report
+from ptolemy.backups.archive.opening import open_backup
+from ptolemy.backups.archive.references import TARGETS, Checker, References
 from ptolemy.formats.manifest import PackedFile
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from zipfile import ZIP_STORED, ZipFile
 
-from ptolemy.backups.archive_layout import layout, whole_files
-from ptolemy.backups.files import BackupFile, alone, in_archive, with_blocks
-from ptolemy.backups.findings import Finding
-from ptolemy.backups.listing import LISTING, check_listing
+from ptolemy.backups.archive.files import BackupFile, alone, in_archive, with_blocks
+from ptolemy.backups.archive.findings import Finding
+from ptolemy.backups.archive.layout import layout, whole_files
+from ptolemy.backups.archive.listing import LISTING, check_listing
 from ptolemy.catalogue import EXPORTED, RESOURCES
 from ptolemy.formats.archive_reader import BROKEN, open_archive, opened_zip
 from ptolemy.formats.manifest import MANIFEST, Manifest, PackedFile, decode_manifest

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from ptolemy.accounts.workspaces import give_up_reserved, reserve_workspace
 from ptolemy.backups.fetching import check_has_file
 from ptolemy.backups.resource import Backups
-from ptolemy.backups.restore_resource import BackupRestores
+from ptolemy.backups.restores.resource import BackupRestores
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
 from ptolemy.events import log
-from ptolemy.jobs import queue
+from ptolemy.jobs import records
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.identifiers import uuid7
 
@@ -29,7 +28,9 @@ async def request_restore(database: Database, tx: Transaction, backup_key: str, 
     restore_id = uuid7()
     async with database.within(tx, Caller(uuid7(), tx.actor, tx.caller.request_id)) as new:
         workspace = await reserve_workspace(new, slug, name, restore_id)
-    row = await tx.row(
+    return await records.ask_for(
+        tx,
+        KIND,
         Sql.of(
             "insert into backup_restores (workspace_id, id, status, backup_id, slug, name, new_workspace_id,"
             " rows_restored, rows_failed, files, created_by)"
@@ -42,34 +43,19 @@ async def request_restore(database: Database, tx: Transaction, backup_key: str, 
             workspace["name"],
             workspace["id"],
             tx.actor.id,
-        )
+        ),
     )
-    assert row is not None  # noqa: S101 - an insert that returns
-    await queue.enqueue(tx, KIND, restore_id, tx.workspace_id, tx.caller.packed())
-    return row
 
 
 async def cancel_restore(tx: Transaction, key: str) -> Row:
     """Ends a restore that hasn't ended; nothing of the new workspace stays. One that has ended stays as it is."""
     row = await lookup.one(tx, BackupRestores, key)
-    if await queue.cancel(tx, tx.workspace_id, row["id"]) == "removed":
-        cancelled = await tx.run(
-            Sql.of(
-                "update backup_restores"
-                " set status = 'cancelled', completed_at = now(), updated_at = now(), recorded_at = now()"
-                " where workspace_id = ? and id = ? and status in ('queued', 'processing')",
-                tx.workspace_id,
-                row["id"],
-            )
-        )
-        if cancelled:
-            await give_up_reserved(tx, row["id"])
-            await log.record(tx, [ended(row, "cancelled", {})])
+    if await records.cancel(tx, "backup_restores", row["id"]):
+        await give_up_reserved(tx, row["id"])
+        await log.record(tx, [ended(row, "cancelled", {})])
     return await lookup.one(tx, BackupRestores, key)
 
 
 def ended(row: Row, status: str, found: Mapping[str, Any]) -> log.Entry:
     """The event of a restore's end, with what it came to."""
-    restore_id: UUID = row["id"]
-    changes = {name: {"from": None, "to": value} for name, value in found.items()}
-    return log.Entry(f"restore.{status}", "restore", restore_id, row["slug"], changes)
+    return log.Entry(f"restore.{status}", "restore", row["id"], row["slug"], log.appeared(found))

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ptolemy.backups.files import BackupFile
-from ptolemy.backups.findings import Finding
+from ptolemy.backups.archive.files import BackupFile
+from ptolemy.backups.archive.findings import Finding
 from ptolemy.catalogue import RESOURCES
 from ptolemy.engine.fields import Reference
 from ptolemy.engine.interchange import Interchange, Name

@@ -9,13 +9,14 @@ from typing import Any
 
 from ptolemy.backups.fetching import Damaged, opened_backup
 from ptolemy.backups.rehearsal import Rehearsal, RehearsalFinding, rehearse
-from ptolemy.backups.rehearsal_requests import ended, let_go
+from ptolemy.backups.rehearsals.requests import ended, let_go
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.events import log
 from ptolemy.files.store import FileStore
 from ptolemy.imports.source import opened_source
+from ptolemy.jobs import records
 from ptolemy.jobs.job import Cancelled, Job
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.json import encode
@@ -33,7 +34,7 @@ class RehearsalHandler:
 
     async def run(self, job: Job) -> None:
         caller = Caller.unpacked(job.workspace_id, job.payload)
-        row = await self._begin(job, caller)
+        row = await records.begin(self._database, caller, job, "rehearsals", "rows_restored = 0, files = '[]'")
         if row is None:
             return
         try:
@@ -53,24 +54,6 @@ class RehearsalHandler:
 
     async def gave_up(self, job: Job, reason: str) -> None:
         await self._end(job, Caller.unpacked(job.workspace_id, job.payload), "failed", error=reason)
-
-    async def _begin(self, job: Job, caller: Caller) -> Row | None:
-        """Marks the rehearsal as being worked on; None where it has ended already."""
-        async with self._database.transaction(caller) as tx:
-            # `least` passes over nulls; Citus refuses now() inside `coalesce` and `case` in an update.
-            row = await tx.row(
-                Sql.of(
-                    "update rehearsals"
-                    " set status = 'processing', started_at = least(started_at, now()), updated_at = now(),"
-                    " recorded_at = now(), rows_restored = 0, files = '[]'"
-                    " where workspace_id = ? and id = ? and status in ('queued', 'processing')"
-                    " returning *",
-                    tx.workspace_id,
-                    job.id,
-                )
-            )
-            await (job.still_ours(tx) if row else job.finish(tx))
-            return row
 
     def _source(self, caller: Caller, row: Row) -> AbstractAsyncContextManager[Path]:
         """The archive at a path: a backup brought here, or an upload's parts put together."""
@@ -105,21 +88,10 @@ class RehearsalHandler:
         async with self._database.transaction(caller) as tx:
             if found:
                 await _store(tx, job, found)
-            await tx.run(
-                Sql.of(
-                    "update rehearsals"
-                    " set status = ?, result = ?, error = ?, completed_at = now(), updated_at = now(),"
-                    " recorded_at = now()"
-                    " where workspace_id = ? and id = ?",
-                    status,
-                    found.result if found else None,
-                    error,
-                    tx.workspace_id,
-                    job.id,
-                )
-            )
+            came_to = Sql.of("result = ?, error = ?", found.result if found else None, error)
+            if await records.end(tx, "rehearsals", job.id, status, came_to):
+                await log.record(tx, [ended(job.id, status, _told(found, error))])
             await let_go(tx, job.id)
-            await log.record(tx, [ended(job.id, status, _told(found, error))])
             await job.finish(tx)
 
 

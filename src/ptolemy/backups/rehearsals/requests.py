@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from ptolemy.backups.fetching import check_has_file
-from ptolemy.backups.rehearsal_resource import Rehearsals
+from ptolemy.backups.rehearsals.resource import Rehearsals
 from ptolemy.backups.resource import Backups
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
@@ -15,7 +15,7 @@ from ptolemy.engine import lookup
 from ptolemy.events import log
 from ptolemy.files import uploads
 from ptolemy.files.uploads import Part
-from ptolemy.jobs import queue
+from ptolemy.jobs import records
 from ptolemy.kernel.identifiers import uuid7
 
 KIND = "rehearsal"
@@ -46,7 +46,9 @@ async def _request(
     backup_id: UUID | None = None,
     file_name: str | None = None,
 ) -> Row:
-    row = await tx.row(
+    return await records.ask_for(
+        tx,
+        KIND,
         Sql.of(
             "insert into rehearsals (workspace_id, id, status, upload_id, backup_id, file_name, file_size, sha256,"
             " rows_restored, findings, files, seconds, created_by)"
@@ -60,29 +62,16 @@ async def _request(
             size,
             sha256,
             tx.actor.id,
-        )
+        ),
     )
-    assert row is not None  # noqa: S101 - an insert that returns
-    await queue.enqueue(tx, KIND, rehearsal_id, tx.workspace_id, tx.caller.packed())
-    return row
 
 
 async def cancel_rehearsal(tx: Transaction, key: str) -> Row:
     """Ends a rehearsal that hasn't ended; one that has stays as it is."""
     row = await lookup.one(tx, Rehearsals, key)
-    if await queue.cancel(tx, tx.workspace_id, row["id"]) == "removed":
-        cancelled = await tx.run(
-            Sql.of(
-                "update rehearsals"
-                " set status = 'cancelled', completed_at = now(), updated_at = now(), recorded_at = now()"
-                " where workspace_id = ? and id = ? and status in ('queued', 'processing')",
-                tx.workspace_id,
-                row["id"],
-            )
-        )
-        if cancelled:
-            await let_go(tx, row["id"])
-            await log.record(tx, [ended(row["id"], "cancelled", {})])
+    if await records.cancel(tx, "rehearsals", row["id"]):
+        await let_go(tx, row["id"])
+        await log.record(tx, [ended(row["id"], "cancelled", {})])
     return await lookup.one(tx, Rehearsals, key)
 
 
@@ -104,5 +93,4 @@ async def under_way(tx: Transaction) -> set[UUID]:
 
 def ended(rehearsal_id: UUID, status: str, found: Mapping[str, Any]) -> log.Entry:
     """The event of a rehearsal's end, with what it has found."""
-    changes = {name: {"from": None, "to": value} for name, value in found.items()}
-    return log.Entry(f"rehearsal.{status}", "rehearsal", rehearsal_id, changes=changes)
+    return log.Entry(f"rehearsal.{status}", "rehearsal", rehearsal_id, changes=log.appeared(found))

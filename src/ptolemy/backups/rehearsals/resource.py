@@ -8,9 +8,8 @@ import msgspec
 
 from ptolemy.engine.fields import Choice, Integer, Json, RecordId, Text, Timestamp
 from ptolemy.engine.resource import Lifecycle, Resource
+from ptolemy.jobs.records import STATUSES
 from ptolemy.kernel.json import decode_exact, encode
-
-STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 
 STEPS = ("check", "restore", "export", "remove", "compare")
 

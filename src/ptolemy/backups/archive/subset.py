@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from ptolemy.backups.files import BackupFile
-from ptolemy.backups.findings import Finding
-from ptolemy.backups.opening import Backup, open_backup
+from ptolemy.backups.archive.files import BackupFile
+from ptolemy.backups.archive.findings import Finding
+from ptolemy.backups.archive.opening import Backup, open_backup
 from ptolemy.catalogue import RESOURCES
 from ptolemy.engine.resource import Resource
 from ptolemy.formats.archive import ArchiveWriter

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ptolemy.backups.findings import Finding
+from ptolemy.backups.archive.findings import Finding
 from ptolemy.formats.archive import Entry, directory, entry_of, local_header, manifest_entry
 from ptolemy.formats.archive_reader import BROKEN, opened_zip
 from ptolemy.formats.manifest import MANIFEST, Manifest, decode_manifest

@@ -1,0 +1,1 @@
+"""Rehearsals of backups: asked for, run, and as their users see them."""

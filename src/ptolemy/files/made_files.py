@@ -1,0 +1,70 @@
+"""Files that jobs make, exports and backups: they go after some days, and the records of the jobs stay."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from ptolemy.database.sql import Sql, name
+from ptolemy.database.transaction import Row, Transaction
+from ptolemy.files.store import FileStore
+from ptolemy.kernel.identifiers import as_uuid
+
+_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class MadeFiles:
+    """The files of the jobs in one table; what is said of its columns is SQL."""
+
+    table: str
+    expired: str
+    """Whose time is over, of those that are there."""
+    removed: str
+    """What is noted once the file is gone."""
+    needed: str
+    """Which of those that were ever made must still be there."""
+
+    def folder(self, workspace_id: UUID) -> str:
+        return f"{workspace_id}/{self.table}"
+
+    def key(self, workspace_id: UUID, job_id: UUID, sha256: str) -> str:
+        """Where the file lies. Its content names it: a worker that comes late, with another one, replaces nothing."""
+        return f"{self.folder(workspace_id)}/{job_id}-{sha256[:16]}"
+
+    def key_of(self, job: Row) -> str:
+        return self.key(job["workspace_id"], job["id"], job["sha256"])
+
+    async def remove_expired(self, tx: Transaction, files: FileStore) -> None:
+        """Removes the files of this workspace whose time is over."""
+        expired = await tx.rows(
+            Sql.of(
+                f"select workspace_id, id, sha256 from {name(self.table)}"
+                f" where workspace_id = ? and {self.expired} limit {_AT_ONCE}",
+                tx.workspace_id,
+            )
+        )
+        for row in expired:
+            await files.delete(self.key_of(row))
+        await tx.run(
+            Sql.of(
+                f"update {name(self.table)} set {self.removed}, recorded_at = now()"
+                " where workspace_id = ? and id = any(?)",
+                tx.workspace_id,
+                [row["id"] for row in expired],
+            )
+        )
+
+    async def wanted(self, tx: Transaction, keys: Collection[str]) -> set[str]:
+        """Those of the keys under which a file lies that is needed."""
+        ids = {job_id for key in keys if (job_id := as_uuid(key.rpartition("/")[2][:36]))}
+        rows = await tx.rows(
+            Sql.of(
+                f"select workspace_id, id, sha256 from {name(self.table)}"
+                f" where workspace_id = ? and id = any(?) and sha256 is not null and ({self.needed})",
+                tx.workspace_id,
+                list(ids),
+            )
+        )
+        return {self.key_of(row) for row in rows}
