@@ -63,7 +63,7 @@ async def admit_if_signed_in(request: Request, services: Services) -> Access | N
 
 
 async def count_in_vain(request: Request, services: Services) -> None:
-    """Counts a robot's request that nothing answers: every one of theirs counts. Of all others nothing is asked here."""
+    """Counts a robot's request that nothing answers: every one of theirs counts. Nobody else is asked who they are."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or kind_of(token.strip()) != "robot":
         return
