@@ -13,6 +13,7 @@ from uuid import UUID
 
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Session
+from ptolemy.kernel import tracing
 from ptolemy.kernel.json import decode_exact, encode
 
 CHANNEL = "ptolemy_jobs"
@@ -30,6 +31,7 @@ class Claimed:
     last_error: str | None
     cancel_requested: bool
     lease_token: UUID
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,15 @@ async def enqueue(
     """
     await session.run(
         Sql.of(
-            "insert into jobs (id, workspace_id, kind, payload, priority, run_at)"
-            " values (?, ?, ?, ?, ?, coalesce(?, now()))",
+            "insert into jobs (id, workspace_id, kind, payload, priority, run_at, traceparent)"
+            " values (?, ?, ?, ?, ?, coalesce(?, now()), ?)",
             job_id,
             workspace_id,
             kind,
             encode(payload or {}).decode(),
             priority,
             run_at,
+            tracing.traceparent(),
         )
     )
     await notify(session)
@@ -259,4 +262,5 @@ def _claimed(row: Row) -> Claimed:
         row["last_error"],
         row["cancel_requested"],
         row["lease_token"],
+        row["traceparent"],
     )
