@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from ptolemy.accounts.asking import ask_for_job
 from ptolemy.backups.fetching import check_has_file
 from ptolemy.backups.rehearsal_resource import Rehearsals
 from ptolemy.backups.resource import Backups
@@ -63,7 +64,7 @@ async def _request(
         )
     )
     assert row is not None  # noqa: S101 - an insert that returns
-    await queue.enqueue(tx, KIND, rehearsal_id, tx.workspace_id, tx.caller.packed())
+    await ask_for_job(tx, KIND, rehearsal_id, "member")
     return row
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from ptolemy.accounts.asking import ask_for_job
 from ptolemy.accounts.workspaces import give_up_reserved, reserve_workspace
 from ptolemy.backups.fetching import check_has_file
 from ptolemy.backups.resource import Backups
@@ -45,7 +46,7 @@ async def request_restore(database: Database, tx: Transaction, backup_key: str, 
         )
     )
     assert row is not None  # noqa: S101 - an insert that returns
-    await queue.enqueue(tx, KIND, restore_id, tx.workspace_id, tx.caller.packed())
+    await ask_for_job(tx, KIND, restore_id, "admin")
     return row
 
 

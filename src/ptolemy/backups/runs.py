@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from ptolemy.accounts.asking import ask_for_job
 from ptolemy.backups.policies import BackupPolicies
 from ptolemy.backups.resource import Backups
 from ptolemy.database.sql import Sql
@@ -64,7 +65,7 @@ async def queue_run(
         )
     )
     assert row is not None  # noqa: S101 - an insert that returns
-    await queue.enqueue(tx, KIND, row["id"], tx.workspace_id, tx.caller.packed())
+    await ask_for_job(tx, KIND, row["id"], "editor")
     return row
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 from uuid import UUID
 
-from ptolemy.catalogue import EXPORTED
+from ptolemy.accounts.asking import ask_for_job
+from ptolemy.catalogue import EXPORTED, asker_of
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
@@ -67,7 +68,7 @@ async def request_export(
         )
     )
     assert row is not None  # noqa: S101 - an insert that returns
-    await queue.enqueue(tx, KIND, row["id"], tx.workspace_id, tx.caller.packed())
+    await ask_for_job(tx, KIND, row["id"], asker_of(resource_type))
     return row, warnings
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from ptolemy.catalogue import EXPORTED
+from ptolemy.accounts.asking import ask_for_job
+from ptolemy.catalogue import EXPORTED, asker_of
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
@@ -85,7 +86,7 @@ async def request_import(
         )
     )
     assert row is not None  # noqa: S101 - an insert that returns
-    await queue.enqueue(tx, KIND, upload.import_id, tx.workspace_id, tx.caller.packed())
+    await ask_for_job(tx, KIND, upload.import_id, asker_of(resource_type))
     return row, [f"the same file is being imported already, by import {running}"] if running else []
 
 

@@ -35,6 +35,14 @@ class Claimed:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """By whom, and the least role that may."""
+
+    by: UUID
+    needs: str
+
+
+@dataclass(frozen=True)
 class Held:
     lease_token: UUID
     cancel_requested: bool
@@ -49,16 +57,17 @@ async def enqueue(
     *,
     priority: int = 0,
     run_at: datetime | None = None,
+    asked: Asked | None = None,
 ) -> None:
     """Some worker runs this once the transaction has committed; the higher the priority, the earlier.
 
-    A job with a workspace goes with it; without one it belongs to none.
+    A job with a workspace goes with it; without one it belongs to none. Where it was `asked` for, `withdraw` finds it.
     The payload's fractions come back as `Decimal`.
     """
     await session.run(
         Sql.of(
-            "insert into jobs (id, workspace_id, kind, payload, priority, run_at, traceparent)"
-            " values (?, ?, ?, ?, ?, coalesce(?, now()), ?)",
+            "insert into jobs (id, workspace_id, kind, payload, priority, run_at, traceparent, asked_by, needs)"
+            " values (?, ?, ?, ?, ?, coalesce(?, now()), ?, ?, ?)",
             job_id,
             workspace_id,
             kind,
@@ -66,6 +75,8 @@ async def enqueue(
             priority,
             run_at,
             tracing.traceparent(),
+            asked.by if asked else None,
+            asked.needs if asked else None,
         )
     )
     await notify(session)
@@ -91,6 +102,26 @@ async def cancel(session: Session, workspace_id: UUID, job_id: UUID) -> Literal[
         return "gone"
     await notify(session, "cancel")
     return "requested"
+
+
+async def withdraw(session: Session, workspace_id: UUID, asked_by: UUID, kept: Sequence[str]) -> None:
+    """Has all jobs cancelled that somebody asked for, but those that need one of the `kept` roles.
+
+    Their handlers do it: one that works on it in a moment, else whoever takes it next, now and not when it is due.
+    """
+    withdrawn = await session.run(
+        Sql.of(
+            "update jobs"
+            " set cancel_requested = true, run_at = least(run_at, now())"
+            " where workspace_id = ? and asked_by = ? and not (needs = any(?::text[]))",
+            workspace_id,
+            asked_by,
+            list(kept),
+        )
+    )
+    if withdrawn:
+        await notify(session, "cancel")
+        await notify(session)
 
 
 async def notify(session: Session, message: str = "due") -> None:

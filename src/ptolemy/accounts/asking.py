@@ -1,0 +1,39 @@
+"""Jobs that people and robots ask for: they end when who asked may not ask for them any more."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Transaction
+from ptolemy.jobs import queue
+from ptolemy.jobs.queue import Asked
+from ptolemy.kernel.actors import ROLES, Role, allows
+from ptolemy.kernel.problems import Forbidden
+
+
+async def ask_for_job(tx: Transaction, kind: str, job_id: UUID, needs: Role) -> None:
+    """Puts a job into the queue in the name of the transaction's actor, for as long as they hold the role `needs`.
+
+    What the server does by itself needs nobody's role.
+    """
+    if tx.actor.type == "system" or tx.actor.id is None:
+        asked = None
+    else:
+        await _hold_role(tx, tx.actor.id, needs)
+        asked = Asked(tx.actor.id, needs)
+    await queue.enqueue(tx, kind, job_id, tx.workspace_id, tx.caller.packed(), asked=asked)
+
+
+async def _hold_role(tx: Transaction, user_id: UUID, needs: Role) -> None:
+    """Nobody takes the role away until the commit: else they would find no job yet to end, and it would run."""
+    statement = "select role from memberships where workspace_id = ? and user_id = ? for share"
+    role = await tx.value(Sql.of(statement, tx.workspace_id, user_id))
+    if role is None or not allows(role, needs):
+        raise Forbidden("forbidden", f"this needs the role {needs}, which you don't have any more")
+
+
+async def end_jobs_beyond(tx: Transaction, user_id: UUID, role: Role | None) -> None:
+    """Ends the jobs of a member that need more than their new role; all of them where they have none any more."""
+    kept = [each for each in ROLES if role is not None and allows(role, each)]
+    await queue.withdraw(tx, tx.workspace_id, user_id, kept)
