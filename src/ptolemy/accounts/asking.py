@@ -9,7 +9,7 @@ from ptolemy.database.transaction import Transaction
 from ptolemy.jobs import queue
 from ptolemy.jobs.queue import Asked
 from ptolemy.kernel.actors import ROLES, Role, allows
-from ptolemy.kernel.problems import Forbidden
+from ptolemy.kernel.problems import Forbidden, NotFound
 
 
 async def ask_for_job(tx: Transaction, kind: str, job_id: UUID, needs: Role) -> None:
@@ -29,7 +29,9 @@ async def _hold_role(tx: Transaction, user_id: UUID, needs: Role) -> None:
     """Nobody takes the role away until the commit: else they would find no job yet to end, and it would run."""
     statement = "select role from memberships where workspace_id = ? and user_id = ? for share"
     role = await tx.value(Sql.of(statement, tx.workspace_id, user_id))
-    if role is None or not allows(role, needs):
+    if role is None:
+        raise NotFound("workspace_not_found", "you don't belong to this workspace any more")
+    if not allows(role, needs):
         raise Forbidden("forbidden", f"this needs the role {needs}, which you don't have any more")
 
 
