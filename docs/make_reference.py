@@ -54,7 +54,7 @@ KINDS: Mapping[str, str] = {
     "Cron": "a cron expression of five fields: see [when](../guides/scheduled-backups.md#when)",
     "Currency": "a currency code of three capital letters, ISO 4217, by its form",
     "Date": "a day: `2026-04-15`",
-    "Destination": "`s3://bucket/prefix`, or `file:///` and a directory that the operator allows",
+    "Destination": "`s3://bucket/prefix`, or `file:///` and a directory; one that the operator allows",
     "FieldKey": "up to 63 letters, digits, `_` and `-`, beginning with a letter or `_`",
     "FileRows": "a list of `{file, rows}`",
     "Identifier": "your own name of the record: see [identifiers](../concepts/identifiers.md)",

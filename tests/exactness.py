@@ -169,7 +169,8 @@ def _is_a_problem(response: httpx.Response) -> None:
 
 
 def _refused_by_the_router(response: httpx.Response) -> None:
-    _claim(response.status_code in (401, 404, 405), response, "the document knows no such operation")
+    # A 429 to a robot that has no calls left: it counts what nothing answers too.
+    _claim(response.status_code in (401, 404, 405, 429), response, "the document knows no such operation")
 
 
 def _media_type(response: httpx.Response) -> str:

@@ -53,7 +53,7 @@ def configured(database_url: str, folder: Path, backups: Surroundings | None = N
         database_url,
         folder.as_uri(),
         "a secret key that only the tests know",
-        backups=backups or Surroundings(),
+        backups=backups or Surroundings(buckets=["s3://a-bucket"]),
         webhook_allow=(ip_network("127.0.0.1/32"),),
         job_pace=JobPace(poll_seconds=0.2),
     )

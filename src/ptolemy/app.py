@@ -28,6 +28,7 @@ from ptolemy.api.docs_page import docs_routes
 from ptolemy.api.event_operations import event_operations
 from ptolemy.api.export_operations import export_operations
 from ptolemy.api.file_operations import file_operations
+from ptolemy.api.gate import count_in_vain
 from ptolemy.api.headers import ANSWERED
 from ptolemy.api.health import health_operations
 from ptolemy.api.import_operations import import_operations
@@ -217,7 +218,7 @@ def create_app(open_services: Opener) -> Requests:
     app.openapi = lambda: _openapi(app, routes, opened[0].public_path if opened else "")  # type: ignore[method-assign] # FastAPI's documented way
     # The document, beside the operations that it describes too, and its page.
     about = [Route("/v1/openapi.json", lambda _: JSONResponse(app.openapi())), *docs_routes()]
-    app.mount("/", Dispatcher([*routes, *about]))
+    app.mount("/", Dispatcher([*routes, *about], lambda request: count_in_vain(request, opened[0])))
     return Requests(app, lambda: bool(opened) and opened[0].is_served_over_tls)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.resource import Resource
+from ptolemy.kernel.actors import Role
 from ptolemy.resources.instrument_tag_assignments import InstrumentTagAssignments
 from ptolemy.resources.instrument_tags import InstrumentTags
 from ptolemy.resources.instruments import Instruments
@@ -44,6 +45,11 @@ EXPORTED: dict[str, Resource] = {resource.table: resource for resource in RESOUR
 
 WHOLE_WORKSPACE = "workspace"
 """The resource type of an export or import of everything."""
+
+
+def asker_of(resource_type: str) -> Role:
+    """The least role that exports and imports it: a whole workspace carries its schema, which takes an editor."""
+    return "editor" if resource_type == WHOLE_WORKSPACE else "member"
 
 
 async def seed(tx: Transaction) -> None:

@@ -20,6 +20,7 @@ CLIENT_VARIABLES = frozenset({"PTOLEMY_URL", "PTOLEMY_TOKEN", "PTOLEMY_WORKSPACE
 
 _SECRET = frozenset({"database_url", "secret_key", "smtp_password", "metrics_token"})
 _MIN_SECRET_LENGTH = 32
+_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -63,6 +64,17 @@ def _absolute_directories(text: str) -> str:
         if not Path(each).expanduser().is_absolute():
             raise ValueError(f"must be absolute paths, joined by {os.pathsep}, like /srv/backups{os.pathsep}/mnt/nas")
     return text
+
+
+def _buckets(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, str):
+        return tuple(value)
+    found = tuple(each.strip().rstrip("/") for each in value.split(",") if each.strip())
+    for each in found:
+        bucket, *path = each.removeprefix("s3://").split("/")
+        if not each.startswith("s3://") or not _BUCKET.fullmatch(bucket) or not all(map(_SEGMENT.fullmatch, path)):
+            raise ValueError("must be buckets, or prefixes in them, like s3://bucket/prefix, joined by commas")
+    return found
 
 
 def _web_address(url: str) -> str:
@@ -116,6 +128,11 @@ class Settings(BaseSettings):
         None,
         description="Where `file:///…` destinations of backup policies may lie, as absolute paths joined by `:`;"
         " `backups` in the data directory by default.",
+    )
+    backup_buckets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_buckets)] = Field(
+        (),
+        description="Where `s3://…` destinations of backup policies may lie: buckets, or prefixes in them, joined by"
+        " commas, like `s3://backups,s3://archive/ptolemy`; without it in none.",
     )
     public_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         None, description="The address that users see, for links in answers; the request's own host by default."

@@ -63,6 +63,16 @@ _RULES: tuple[tuple[str, str, Who], ...] = (
     ("POST|PATCH|DELETE|PUT", rf"W/({_DATA})(/.+)?", "member"),
 )
 
+WHO_IS_TOLD: dict[str, Who] = {
+    "invitation": "admin",
+    "membership": "admin",
+    "token": "admin",
+    "backup_policy": "admin",
+    "backup": "member",
+    "restore": "member",
+}
+"""The least role that events of a resource are shown to; of all the others every reader is told."""
+
 
 def who_may(method: str, path: str) -> Who | None:
     """The least role, or who else, for an operation of the OpenAPI document; None where no rule speaks of it."""

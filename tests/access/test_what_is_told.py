@@ -49,6 +49,7 @@ def day() -> Iterator[Day]:
     variables = {
         "PTOLEMY_METRICS_TOKEN": METRICS_TOKEN,
         "PTOLEMY_LOG_LEVEL": "debug",
+        "PTOLEMY_BACKUP_BUCKETS": "s3://a-bucket",
         "AWS_ACCESS_KEY_ID": "an id",
         "AWS_SECRET_ACCESS_KEY": KEY,
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",

@@ -12,7 +12,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ptolemy.app import Configuration, operations
-from tests.product import Workspace, answered, problem, wait_for
+from tests.access.callers import new_workspace
+from tests.product import PATIENCE_SECONDS, Workspace, answered, problem, wait_for
 from tests.serving import configured, serving
 
 TOKEN = "a token that only Prometheus knows"
@@ -68,15 +69,20 @@ def test_requests_are_counted_by_operation_and_status(workspace: Workspace) -> N
 
 
 def test_labels_are_words_of_the_code_whatever_is_asked(workspace: Workspace) -> None:
+    # Other tests of this process may have made resources of their own.
+    before = _operations_in(read(workspace.url))
     for path in ("/instruments/bhp.ax", f"/exports/{workspace.slug}", "/nothing", "/instruments?q=words"):
         workspace.admin.get(path)
     httpx.request("OPTIONS", f"{workspace.url}/v1/auth/me")
     samples = read(workspace.url)
-    said = {value for _, labels in samples for name, value in labels if name == "operation"}
-    assert said <= {operation.name for operation in operations()} | {"none"}
+    assert _operations_in(samples) <= {operation.name for operation in operations()} | {"none"} | before
     assert not [
         labels for _, labels in samples if any(re.search(r"[0-9a-f]{8}-|w-[0-9a-f]", each) for _, each in labels)
     ]
+
+
+def _operations_in(samples: Samples) -> set[str]:
+    return {value for _, labels in samples for name, value in labels if name == "operation"}
 
 
 def test_jobs_rows_of_imports_connections_and_the_feed_are_shown(workspace: Workspace) -> None:
@@ -103,6 +109,36 @@ def test_jobs_rows_of_imports_connections_and_the_feed_are_shown(workspace: Work
         "ptolemy_backup_age_seconds",
         "process_resident_memory_bytes",
     } <= shown
+
+
+def test_the_queue_of_webhooks_is_shown_and_how_late_it_is(workspace: Workspace) -> None:
+    def shown() -> tuple[float, float]:
+        samples = read(workspace.url)
+        late = samples["ptolemy_webhook_oldest_due_seconds", ()]
+        return samples["ptolemy_webhook_deliveries", (("state", "waiting"),)], late
+
+    before, _ = shown()
+    webhook = workspace.create("webhooks", url="http://127.0.0.1:9/nobody-listens")["id"]
+    answered(workspace.admin.put(f"/webhooks/{webhook}/subscriptions", json=["series.created"]), 200)
+    workspace.create("series", identifier="close")
+    waiting, late = wait_for(lambda: found if (found := shown())[0] > before else None)
+    assert waiting > before  # what has failed waits for its time: it makes the queue long, and nobody late
+    assert 0 <= late < PATIENCE_SECONDS
+    answered(workspace.admin.delete(f"/webhooks/{webhook}"), 204)
+    wait_for(lambda: shown()[0] <= before or None)
+
+
+def test_where_no_worker_delivers_the_queue_of_webhooks_gets_late(asked_by_token: str, database_url: str) -> None:
+    workspace = new_workspace(asked_by_token, database_url)
+    webhook = workspace.create("webhooks", url="http://127.0.0.1:9/nobody-listens")["id"]
+    answered(workspace.admin.put(f"/webhooks/{webhook}/subscriptions", json=["series.created"]), 200)
+    workspace.create("series", identifier="close")
+
+    def late() -> float:
+        return read(asked_by_token, authorization=f"Bearer {TOKEN}")["ptolemy_webhook_oldest_due_seconds", ()]
+
+    first = wait_for(lambda: late() or None)
+    wait_for(lambda: late() > first or None)
 
 
 def test_without_a_token_only_the_same_host_may_read_them(product_url: str) -> None:

@@ -30,6 +30,10 @@ def shown(response: httpx.Response) -> dict[str, int]:
         ("GET", "/instruments?x=1", 422),
         ("DELETE", "/instruments/bhp.ax?hard=true", 409),
         ("POST", "/instruments/count", 200),
+        ("GET", "/nothing", 404),
+        ("GET", "/instruments/bhp.ax/nothing", 404),
+        ("PUT", "/instruments", 405),
+        ("POST", "/market-calendars/x/restore", 405),
     ],
 )
 def test_robots_are_told_of_their_calls_whatever_the_answer(shop: Stock, method: str, path: str, status: int) -> None:
@@ -52,10 +56,24 @@ def test_a_robot_is_told_in_a_foreign_workspace_too(shop: Stock, new_workspace: 
     assert (response.status_code, len(shown(response))) == (404, 3)
 
 
-def test_people_and_strangers_have_no_such_limit(shop: Stock) -> None:
-    assert shown(shop.workspace.admin.get("/instruments")) == {}
-    assert shown(shop.workspace.client(None).get("/instruments")) == {}
-    assert shown(shop.workspace.client("ptk_live_" + "0" * 64).get("/instruments")) == {}
+def test_a_robot_is_told_where_there_is_nothing_at_all(shop: Stock) -> None:
+    response = httpx.get(f"{shop.workspace.url}/v2/nothing", headers=dict(shop.workspace.robot.headers))
+    assert (response.status_code, len(shown(response))) == (404, 3)
+
+
+@pytest.mark.parametrize("path", ["/instruments", "/nothing"])
+def test_people_and_strangers_have_no_such_limit(shop: Stock, path: str) -> None:
+    for client in (
+        shop.workspace.admin,
+        shop.workspace.client(None),
+        shop.workspace.client("ptk_live_" + "0" * 64),
+        shop.workspace.client("nonsense"),
+    ):
+        assert shown(client.get(path)) == {}
+
+
+def test_bad_credentials_are_no_secret_where_there_is_nothing(shop: Stock) -> None:
+    assert shop.workspace.client("ptk_live_" + "0" * 64).get("/nothing").status_code == 404
 
 
 @pytest.mark.parametrize(

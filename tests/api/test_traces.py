@@ -94,6 +94,19 @@ def test_a_request_its_transactions_and_a_job_are_spans(workspace: Workspace) ->
     assert [span for span in collector.named("transaction") if span.trace_id == job.trace_id]
 
 
+def test_a_job_is_linked_to_the_request_that_asked_for_it(workspace: Workspace) -> None:
+    headers = {"traceparent": f"00-{CLIENT_TRACE}-b7ad6b7169203331-01"}
+    with collecting() as (collector, url), tracing.traces_to(url):
+        asked = workspace.robot.post("/exports", json={"resource_type": "instruments"}, headers=headers)
+        workspace.finished("exports", answered(asked, 202))
+        [request] = wait_for(lambda: collector.named("post_workspaces_workspace_exports") or None)
+        [job] = wait_for(lambda: collector.named("job export") or None)
+    [link] = job.links
+    assert (link.trace_id, link.span_id) == (request.trace_id, request.span_id)
+    # A trace of its own: an import that runs for an hour is no part of a request.
+    assert job.trace_id != request.trace_id and not job.parent_span_id
+
+
 def test_a_span_tells_no_address_of_a_download_and_no_token(workspace: Workspace) -> None:
     with collecting() as (collector, url), tracing.traces_to(url):
         job = workspace.finished(

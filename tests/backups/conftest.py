@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def vault_url(database_url: str, folder: Path, one_clock: Clock, one_bucket: Bucket) -> Iterator[str]:
     surroundings = Surroundings(
-        [folder / "allowed"], now=one_clock.now, look_seconds=0.2, pace=PACE, patience=IMPATIENT
+        [folder / "allowed"], [one_bucket.url], now=one_clock.now, look_seconds=0.2, pace=PACE, patience=IMPATIENT
     )
     with serving(configured(database_url, folder / "files", surroundings)) as url:
         yield url

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import httpx
 import pytest
@@ -193,6 +194,33 @@ def test_no_directory_but_the_operators_is_written_to(place: str, vault: Vault) 
     asked = {"name": "n", "schedule": "0 2 * * *", "destination": destination}
     answer = vault.workspace.admin.post("/backup-policies", json=asked)
     assert refused_fields(answer) == {"destination": "destination_refused"}
+
+
+@pytest.mark.parametrize("place", ["s3://another-bucket", "{bucket}", "{parent}", "{url}-beside", "{url}x/inside"])
+def test_no_bucket_but_the_operators_is_written_to(place: str, vault: Vault) -> None:
+    """The server's own credentials may reach others: whoever names one would borrow them."""
+    url = vault.bucket.url
+    parent, bucket = url.rpartition("/")[0], "/".join(url.split("/")[:3])
+    asked = {"name": "n", "schedule": "0 2 * * *", "destination": place.format(url=url, parent=parent, bucket=bucket)}
+    answer = vault.workspace.admin.post("/backup-policies", json=asked)
+    assert refused_fields(answer) == {"destination": "destination_refused"}
+    assert "PTOLEMY_BACKUP_BUCKETS" in answer.json()["detail"]
+
+
+def test_a_prefix_within_the_operators_is_written_to(vault: Vault) -> None:
+    inside = f"{vault.bucket.url}/our.team"
+    run = vault.back_up(vault.policy(destination=f"{inside}/"))
+    assert run["status"] == "completed", run
+    assert run["location"].startswith(f"{inside}/{vault.workspace.slug}/")
+
+
+def test_a_bucket_that_the_operator_allows_no_more_is_not_written_to(vault: Vault) -> None:
+    policy = vault.policy(destination=vault.bucket.url)
+    vault.sight.rows("update backup_policies set destination = 's3://no-more' where id = $1", UUID(policy["id"]))
+    run = vault.back_up(policy)
+    assert run["status"] == "failed"
+    assert "no bucket that the operator allows" in run["error"]
+    answered(vault.workspace.admin.patch(f"/backup-policies/{policy['id']}", json={"keep_last": 2}), 200)
 
 
 def test_a_directory_that_leads_elsewhere_by_now_is_not_written_to(vault: Vault, tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("PTOLEMY_STORAGE_URL", "s3://", "s3://bucket/prefix"),
         ("PTOLEMY_STORAGE_URL", "s3://A_bucket", "s3://bucket/prefix"),
         ("PTOLEMY_STORAGE_URL", "s3://key@bucket", "s3://bucket/prefix"),
+        ("PTOLEMY_BACKUP_BUCKETS", "bucket", "s3://bucket/prefix"),
+        ("PTOLEMY_BACKUP_BUCKETS", "s3://good,s3://", "s3://bucket/prefix"),
+        ("PTOLEMY_BACKUP_BUCKETS", "s3://bucket/../x", "s3://bucket/prefix"),
+        ("PTOLEMY_BACKUP_BUCKETS", "s3://bucket//x", "s3://bucket/prefix"),
         ("PTOLEMY_STORAGE_URL", "gs://bucket", "file://"),
         ("PTOLEMY_STORAGE_URL", "file://host/share", "file://"),
         ("PTOLEMY_PUBLIC_URL", "ptolemy.example.com", "https://"),
@@ -98,6 +102,12 @@ def test_files_are_in_the_data_directory_unless_told_otherwise() -> None:
     assert load_settings(storage_url="file:///srv/a%20b").files_directory == Path("/srv/a b")
     in_a_bucket = load_settings(storage_url="s3://bucket/prefix/")
     assert (in_a_bucket.files_directory, in_a_bucket.files_url) == (None, "s3://bucket/prefix")
+
+
+def test_buckets_for_backups_are_none_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().backup_buckets == ()
+    monkeypatch.setenv("PTOLEMY_BACKUP_BUCKETS", "s3://one/, s3://two/a/b")
+    assert load_settings().backup_buckets == ("s3://one", "s3://two/a/b")
 
 
 def test_the_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:

@@ -52,6 +52,16 @@ def test_a_request_to_a_foreign_workspace_counts_for_the_robot_s_own(desk: Desk,
     assert [foreign.get("/instruments").status_code for _ in range(2)] == [404, 429]
 
 
+def test_requests_that_nothing_answers_count_too(desk: Desk) -> None:
+    robot = desk.on(Plan(calls=2)).workspace.robot
+    left = [headers_of(robot.request(*each))["remaining"] for each in (("GET", "/nothing"), ("PUT", "/instruments"))]
+    assert left == [1, 0]
+    assert desk.plan()["usage"]["calls"] == 2
+    problem(robot.get("/nothing"), 429, "call_quota_exceeded")
+    problem(robot.put("/instruments"), 429, "call_quota_exceeded")
+    assert desk.workspace.admin.get("/nothing").status_code == 404
+
+
 def test_thirty_two_clients_make_exactly_the_calls_of_the_plan(desk: Desk) -> None:
     token = desk.on(Plan(calls=500)).workspace.token("viewer")
     clients = [desk.workspace.client(token) for _ in range(32)]

@@ -172,6 +172,7 @@ async def accept(
     password: str | None,
     name: str | None = None,
     signed_in_as: UUID | None = None,
+    address: str = "",
     request_id: str | None = None,
 ) -> tuple[UUID, Row]:
     """The workspace's id, and the new membership in it.
@@ -191,9 +192,9 @@ async def accept(
         raise Invalid(FieldError("password", "required", "is required, unless who was invited is signed in"))
     hashed = None
     if known is None:
-        hashed = await new_password(passwords, email, password or "", name)
+        hashed = await new_password(passwords, email, password or "", name, address=address)
     elif not signed_in:
-        known = await _recognised(database, passwords, email, password or "")
+        known = await _recognised(database, passwords, email, password or "", address)
     user_id = known["id"] if known else uuid7()
     called = known["name"] if known else name
     actor = Actor("human", user_id, called or email)
@@ -209,9 +210,9 @@ async def accept(
         return tx.workspace_id, row
 
 
-async def _recognised(database: Database, passwords: Passwords, email: str, password: str) -> Row:
+async def _recognised(database: Database, passwords: Passwords, email: str, password: str, address: str) -> Row:
     try:
-        return await recognised(database, passwords, email, password)
+        return await recognised(database, passwords, email, password, address=address)
     except Unauthorized:
         detail = "who was invited has an account, and this is not its password: give that, or sign in first"
         raise Unauthorized("invalid_credentials", detail) from None

@@ -14,6 +14,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from ptolemy.accounts.turns import Turns
 from ptolemy.kernel.problems import FieldError, Invalid
 
 Result = TypeVar("Result")
@@ -25,15 +26,28 @@ _MAX_SENT = 4 * MAX_LENGTH
 """As it may come, in letters and accents that are still to be composed."""
 
 
+_AT_ONCE = 2
+_WAITING = 32
+"""As many as two threads check in one or two seconds; who comes later is better told to come back."""
+
+
 class Passwords:
-    """Hashes and checks off the event loop, two at a time: each takes 64 MiB, and a flood must not take it all."""
+    """Hashes and checks off the event loop, two at a time: each takes 64 MiB, and a flood must not take it all.
+
+    Who can't have a turn soon gets a 503; `address` is the network address that asks, and each has its turns.
+    """
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="passwords")
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="passwords")
+        self._turns = Turns(_AT_ONCE, _WAITING)
         self._nobodys: str | None = None
 
-    async def hash(self, password: str, *, email: str = "", field: str = "password") -> str:
+    def refuse_in_vain(self, address: str) -> None:
+        """Raises the 503 now that a check would raise: before an attempt is counted that can't be looked at."""
+        self._turns.refuse_in_vain(address)
+
+    async def hash(self, password: str, *, email: str = "", field: str = "password", address: str = "") -> str:
         """A hash to store; a password of the wrong length, or that others would try first, is refused."""
         normal = _composed(password)
         if not MIN_LENGTH <= len(normal) <= MAX_LENGTH:
@@ -42,11 +56,11 @@ class Passwords:
         if normal.casefold() in _common() | {email.casefold(), email.casefold().partition("@")[0]}:
             message = "is one of those that are tried first: choose another, a few words for example"
             raise Invalid(FieldError(field, "common_password", message))
-        return await self._in_thread(self._hash, normal)
+        return await self._in_turn(address, self._hash, normal)
 
-    async def matches(self, password: str, stored: str | None) -> bool:
+    async def matches(self, password: str, stored: str | None, *, address: str = "") -> bool:
         """Whether `password` is the one stored; takes as long where nothing is stored, so that time tells no secret."""
-        return await self._in_thread(self._matches, _composed(password), stored)
+        return await self._in_turn(address, self._matches, _composed(password), stored)
 
     def _hash(self, password: str) -> str:
         # Lone surrogates can come in JSON; they have no UTF-8 form of their own.
@@ -61,8 +75,9 @@ class Passwords:
             return False
         return stored is not None
 
-    async def _in_thread(self, work: Callable[..., Result], *args: object) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+    async def _in_turn(self, address: str, work: Callable[..., Result], *args: object) -> Result:
+        async with self._turns.taken(address):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
 
 def _composed(password: str) -> str:

@@ -40,12 +40,14 @@ async def create_person(
     return await add_person(session, email, hashed, name)
 
 
-async def new_password(passwords: Passwords, email: str, password: str, name: str | None = None) -> str:
+async def new_password(
+    passwords: Passwords, email: str, password: str, name: str | None = None, *, address: str = ""
+) -> str:
     """The hash for a person who is to be added, once all that was given of them is found good."""
     checked_email(email)
     if name is not None:
         checked_name(name)
-    return await passwords.hash(password, email=email)
+    return await passwords.hash(password, email=email, address=address)
 
 
 async def add_person(

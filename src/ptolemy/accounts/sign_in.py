@@ -19,23 +19,25 @@ log = structlog.get_logger("ptolemy.accounts")
 
 
 async def sign_in(
-    database: Database, passwords: Passwords, email: str, password: str, *, client: str | None = None
+    database: Database, passwords: Passwords, email: str, password: str, *, address: str = "", client: str | None = None
 ) -> SignedIn:
     """A new session of the person whose e-mail and password these are."""
-    found = await recognised(database, passwords, email, password)
+    found = await recognised(database, passwords, email, password, address=address)
     async with database.session() as session:
         await still_the_password(session, found)
         return await open_session(session, found["id"], client)
 
 
-async def recognised(database: Database, passwords: Passwords, email: str, password: str) -> Row:
+async def recognised(database: Database, passwords: Passwords, email: str, password: str, *, address: str = "") -> Row:
     """The person; an unknown e-mail and a wrong password get the same answer after the same time."""
+    passwords.refuse_in_vain(address)
     # What is no e-mail has one count for all of it: it may be the name of another count, or a text without end.
     counted = email if is_email(email) else ""
     await wait_for_turn(database, counted)
     async with database.session() as session:
         found = await person_by_email(session, email) if counted else None
-    if not await passwords.matches(password, found["password_hash"] if found else None) or found is None:
+    stored = found["password_hash"] if found else None
+    if not await passwords.matches(password, stored, address=address) or found is None:
         raise Unauthorized("invalid_credentials", "the e-mail or the password is wrong")
     await forget_attempts(database, email)
     return found
@@ -67,8 +69,9 @@ async def sign_up(
     """
     if not is_open:
         raise Forbidden("signup_closed", "nobody can sign up here: ask for an invitation to a workspace")
+    passwords.refuse_in_vain(address)
     await wait_for_turn(database, f"sign-up from {address}")
-    hashed = await new_password(passwords, email, password, name)
+    hashed = await new_password(passwords, email, password, name, address=address)
     async with database.session() as session:
         new = await add_person(session, email, hashed, name)
         signed_in = await open_session(session, new["id"], client)
@@ -77,16 +80,24 @@ async def sign_up(
 
 
 async def change_password(
-    database: Database, passwords: Passwords, user_id: UUID, session_id: UUID, current: str, new: str
+    database: Database,
+    passwords: Passwords,
+    user_id: UUID,
+    session_id: UUID,
+    current: str,
+    new: str,
+    *,
+    address: str = "",
 ) -> None:
     """A new password for who knows the old one; it ends all their sessions but this one."""
+    passwords.refuse_in_vain(address)
     async with database.session() as session:
         known = await person(session, user_id)
     await wait_for_turn(database, known["email"])
-    if not await passwords.matches(current, known["password_hash"]):
+    if not await passwords.matches(current, known["password_hash"], address=address):
         raise Invalid(FieldError("current_password", "wrong_password", "is not your password"))
     await forget_attempts(database, known["email"])
-    hashed = await passwords.hash(new, email=known["email"], field="new_password")
+    hashed = await passwords.hash(new, email=known["email"], field="new_password", address=address)
     async with database.session() as session:
         await _store(session, user_id, hashed, but=session_id)
     log.info("password_changed", user_id=str(user_id))

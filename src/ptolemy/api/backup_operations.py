@@ -102,14 +102,14 @@ class PolicyHandlers(Handlers):
         async with call.transaction() as tx:
             row = await write.create(tx, BackupPolicies(call.services.backups), call.sent())
             # Read again: only what is read knows its runs.
-            row = await self.one(tx, str(row["id"]))
+            row = await lookup.one(tx, BackupPolicies, str(row["id"]))
         return self.answer(row, 201, call.location(row["id"]))
 
     async def patch(self, call: Call) -> Response:
         expected, resource = conditions.expected(call.request), BackupPolicies(call.services.backups)
         async with call.transaction() as tx:
             row = await write.change(tx, resource, call.path["id"], call.sent(), expected=expected)
-            row = await self.one(tx, str(row["id"]))
+            row = await lookup.one(tx, BackupPolicies, str(row["id"]))
         return self.answer(row)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import Receive, Scope, Send
 
@@ -17,8 +18,10 @@ _VERB_SEGMENTS = 7
 class Dispatcher(Router):
     """A router that tries only the routes of a request's own shape: the number of segments, and the collection."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(self, routes: Sequence[Route], before_refusal: Callable[[Request], Awaitable[None]]) -> None:
+        """`before_refusal` is told of requests that no route takes."""
         super().__init__(list[BaseRoute](routes), redirect_slashes=False)
+        self._before_refusal = before_refusal
         self._by_shape: dict[Shape, list[Route]] = defaultdict(list)
         for route in routes:
             self._by_shape[_shape(route.path)].append(route)
@@ -52,6 +55,7 @@ class Dispatcher(Router):
             scope.update(child_scope)
             await route.app(scope, receive, send)
             return
+        await self._before_refusal(Request(scope))
         if allowed or self._is_lacking(scope["path"]):
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
         await self.default(scope, receive, send)

@@ -9,14 +9,17 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from ptolemy.accounts.access import Access
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import Handlers, read_operations
 from ptolemy.api.services import Call
 from ptolemy.database.snapshots import settled
 from ptolemy.database.sql import Sql, every
-from ptolemy.database.transaction import Transaction
+from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine.cursors import Cursors
+from ptolemy.engine.lookup import unknown
 from ptolemy.engine.read import Query
+from ptolemy.event_types import may_read, readable
 from ptolemy.events.retention import forgotten_up_to
 from ptolemy.kernel.problems import Gone
 from ptolemy.resources.events import Events, Place, is_position, place_of, position_is, position_of
@@ -42,15 +45,24 @@ class EventHandlers(Handlers):
             await _refuse_behind(tx, _place(query.after, call.services.cursors))
         return answer
 
+    def shown_to(self, reader: Access) -> Sql | None:
+        return readable(reader.role)
+
+    async def one(self, tx: Transaction, call: Call) -> Row:
+        event = await super().one(tx, call)
+        if not may_read(call.signed_in.role, event["event_type"]):
+            raise unknown(Events, call.path["id"])
+        return event
+
     async def narrowed(self, tx: Transaction, query: Query) -> Query:
         """In the order of the feed: only what nothing can come before any more, behind a cursor or a position."""
         if query.sort:
             return query
         border = await _settled(tx)
-        told = Sql(f"xid < {border.text}", border.args)
+        conditions = [*([query.where] if query.where else []), Sql(f"xid < {border.text}", border.args)]
         if query.after is not None and is_position(query.after):
-            return replace(query, after=None, where=every([told, position_is(">", query.after)]))
-        return replace(query, where=told)
+            return replace(query, after=None, where=every([*conditions, position_is(">", query.after)]))
+        return replace(query, where=every(conditions))
 
 
 def _place(after: str, cursors: Cursors) -> Place:

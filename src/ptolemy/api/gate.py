@@ -62,6 +62,19 @@ async def admit_if_signed_in(request: Request, services: Services) -> Access | N
     return await _authenticated(request, services, secret) if secret is not None else None
 
 
+async def count_in_vain(request: Request, services: Services) -> None:
+    """Counts a robot's request that nothing answers: every one of theirs counts. Nobody else is asked who they are."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or kind_of(token.strip()) != "robot":
+        return
+    try:
+        access = await authenticate(services.database, token.strip(), None, request_id=request.scope["request_id"])
+    except Unauthorized:
+        return
+    request.scope["access"] = access
+    await rate_limits.meter(request.scope, services.meter, access)
+
+
 async def _authenticated(request: Request, services: Services, secret: str) -> Access:
     workspace = request.path_params.get("workspace")
     try:

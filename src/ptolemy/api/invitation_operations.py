@@ -80,7 +80,7 @@ def invitation_operations() -> list[Operation]:
             "anyone",
             accepted,
             body=Acceptance,
-            problems=(401, 403, 404, 409, 429),
+            problems=(401, 403, 404, 409, 429, 503),
             openapi={"security": [{}, {"bearer": []}, {"cookie": []}]},
         ),
     ]
@@ -118,6 +118,7 @@ async def accept(call: Call) -> Response:
         password=asked.password,
         name=asked.name,
         signed_in_as=access.user_id if access and is_person else None,
+        address=call.client_address,
         request_id=call.request.scope["request_id"],
     )
     async with services.database.session() as session:

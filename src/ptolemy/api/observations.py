@@ -12,11 +12,14 @@ from prometheus_client import CollectorRegistry, Gauge
 from ptolemy.backups.health import PolicyHealth, health_everywhere
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
+from ptolemy.webhooks.backlog import Backlog, backlog_everywhere
 
 Observation = Callable[[CollectorRegistry, Database], Awaitable[None]]
 
 _BACKUPS_SECONDS = 60
 """The health of backups asks each workspace: no more often than this, whoever scrapes."""
+_WEBHOOKS_SECONDS = 5
+"""The queues of webhooks ask each workspace that has some."""
 
 
 async def observed(database: Database) -> CollectorRegistry:
@@ -113,4 +116,34 @@ class _Backups:
         ).set(max((each.age for each in self.found), default=timedelta()).total_seconds())
 
 
-OBSERVATIONS: Sequence[Observation] = (_jobs, _connections, _Horizon().observe, _Backups().observe)
+@dataclass
+class _Webhooks:
+    found: Backlog = field(default_factory=Backlog)
+    looked_at: float = -_WEBHOOKS_SECONDS
+
+    async def observe(self, registry: CollectorRegistry, database: Database) -> None:
+        if time.monotonic() - self.looked_at >= _WEBHOOKS_SECONDS:
+            self.looked_at = time.monotonic()
+            self.found = await backlog_everywhere(database)
+        queue = Gauge(
+            "ptolemy_webhook_deliveries",
+            "Deliveries to active webhooks in the queue: due, or waiting for their next attempt.",
+            ("state",),
+            registry=registry,
+        )
+        queue.labels("due").set(self.found.due)
+        queue.labels("waiting").set(self.found.waiting)
+        Gauge(
+            "ptolemy_webhook_oldest_due_seconds",
+            "How long the oldest due delivery has been due, or a workspace with webhooks has waited for a worker.",
+            registry=registry,
+        ).set(self.found.oldest_due_seconds)
+
+
+OBSERVATIONS: Sequence[Observation] = (
+    _jobs,
+    _connections,
+    _Horizon().observe,
+    _Backups().observe,
+    _Webhooks().observe,
+)

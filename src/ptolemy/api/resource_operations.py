@@ -9,10 +9,12 @@ from typing import Any
 
 from starlette.responses import Response
 
+from ptolemy.accounts.access import Access
 from ptolemy.api import conditions
 from ptolemy.api.answers import json, no_content
 from ptolemy.api.operations import Handler, Operation
 from ptolemy.api.services import Call
+from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import includes, lifecycle, lookup, read, render, write
 from ptolemy.engine.etags import etag, etag_of
@@ -119,7 +121,8 @@ class Handlers:
 
     async def _page(self, tx: Transaction, call: Call, query: Query, paths: Sequence[str]) -> Response:
         wanted = includes.parse(self._kind, paths)
-        page = await read.page(tx, self._kind, await self.narrowed(tx, query), call.services.cursors)
+        shown = replace(query, where=self.shown_to(call.signed_in))
+        page = await read.page(tx, self._kind, await self.narrowed(tx, shown), call.services.cursors)
         found = await includes.included(tx, self._kind, page.rows, wanted) if paths else None
         return json(render.listing(self._kind, page, found))
 
@@ -127,17 +130,22 @@ class Handlers:
         """What a list or a filter means by what it asks for."""
         return query
 
-    async def one(self, tx: Transaction, key: str) -> Row:
-        return await lookup.one(tx, self._kind, key)
+    def shown_to(self, reader: Access) -> Sql | None:
+        """Which of the records a caller is shown whose role may read the resource; None is all of them."""
+        return None
+
+    async def one(self, tx: Transaction, call: Call) -> Row:
+        return await lookup.one(tx, self._kind, call.path["id"])
 
     async def count(self, call: Call) -> Response:
+        query = replace(_matching(self._kind, call.body), where=self.shown_to(call.signed_in))
         async with call.transaction() as tx:
-            number, warnings = await read.count(tx, self._kind, _matching(self._kind, call.body))
+            number, warnings = await read.count(tx, self._kind, query)
         return json(encode({"count": number} | render.warned(warnings)))
 
     async def find(self, call: Call) -> Row:
         async with call.transaction() as tx:
-            return await self.one(tx, call.path["id"])
+            return await self.one(tx, call)
 
     async def find_changeable(self, call: Call) -> None:
         write.check_changeable(self._resource, await self.find(call), conditions.expected(call.request))
@@ -160,7 +168,7 @@ class Handlers:
         """The version is that of the record alone, so it says nothing of what is included: there is no 304."""
         wanted = includes.parse(self._kind, paths)
         async with call.transaction() as tx:
-            row = await self.one(tx, call.path["id"])
+            row = await self.one(tx, call)
             found = await includes.included(tx, self._kind, [row], wanted)
         return json(render.with_included(self._kind, row, found), headers={"ETag": etag(self._kind, row)})
 

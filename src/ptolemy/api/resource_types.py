@@ -6,7 +6,7 @@ from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from ptolemy.api.services import Call
-from ptolemy.catalogue import EXPORTED, WHOLE_WORKSPACE
+from ptolemy.catalogue import EXPORTED, WHOLE_WORKSPACE, asker_of
 from ptolemy.kernel.actors import allows
 from ptolemy.kernel.problems import Forbidden
 
@@ -23,7 +23,7 @@ ResourceType = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "s
 
 
 def admit_to_type(call: Call, resource_type: str) -> None:
-    """A whole workspace carries its schema, which takes an editor to write; the rest is for members."""
-    held = call.signed_in.role
-    if resource_type == WHOLE_WORKSPACE and not allows(held, "editor"):
-        raise Forbidden("forbidden", f"a whole workspace needs the role editor, yours is {held}")
+    """Refuses whose role may export and import, but not this."""
+    held, needed = call.signed_in.role, asker_of(resource_type)
+    if not allows(held, needed):
+        raise Forbidden("forbidden", f"a whole workspace needs the role {needed}, yours is {held}")

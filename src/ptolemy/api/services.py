@@ -94,6 +94,11 @@ class Call:
         """Where users find the server, for links; what the request says of it where no setting does."""
         return self.services.public_url or str(self.request.base_url).rstrip("/")
 
+    @property
+    def client_address(self) -> str:
+        """The network address that asks; a proxy on this host says whose it is."""
+        return self.request.client.host if self.request.client else ""
+
     def sent(self) -> dict[str, Any]:
         """What the body says, without what it leaves out."""
         return {name: getattr(self.body, name) for name in self.body.model_fields_set}

@@ -79,8 +79,8 @@ def sign_in_operations() -> list[Operation]:
         return Operation("POST", f"{base}/{path}", handler, summary, tag, "anyone", answers, **more)
 
     return [
-        public("signup", signup, "Sign up", tokens, body=Signup, problems=(403, 409, 429)),
-        public("login", login, "Sign in", signed_in, body=Login, problems=(401, 403, 429)),
+        public("signup", signup, "Sign up", tokens, body=Signup, problems=(403, 409, 429, 503)),
+        public("login", login, "Sign in", signed_in, body=Login, problems=(401, 403, 429, 503)),
         public("refresh", refresh, "Renew a sign-in", tokens, body=Refresh, problems=(401,)),
         Operation("POST", f"{base}/logout", logout, "Sign out", tag, "human", {204: None}, keyed="never"),
         Operation(
@@ -92,7 +92,7 @@ def sign_in_operations() -> list[Operation]:
             "human",
             {204: None},
             body=PasswordChange,
-            problems=(429,),
+            problems=(429, 503),
             keyed="never",
         ),
         Operation("GET", f"{base}/me", me, "Who am I?", tag, "signed_in", {200: Me}),
@@ -100,7 +100,7 @@ def sign_in_operations() -> list[Operation]:
 
 
 async def signup(call: Call) -> Response:
-    asked, client = call.body, call.request.client
+    asked = call.body
     tokens = await sign_in.sign_up(
         call.services.database,
         call.services.passwords,
@@ -108,7 +108,7 @@ async def signup(call: Call) -> Response:
         asked.password,
         asked.name,
         is_open=call.services.signup_is_open,
-        address=client.host if client else "",
+        address=call.client_address,
         client=_client(call),
     )
     return _tokens(tokens)
@@ -120,7 +120,12 @@ async def login(call: Call) -> Response:
     if asked.cookie:
         return await _login_of_a_browser(call)
     tokens = await sign_in.sign_in(
-        services.database, services.passwords, asked.email, asked.password, client=_client(call)
+        services.database,
+        services.passwords,
+        asked.email,
+        asked.password,
+        address=call.client_address,
+        client=_client(call),
     )
     return _tokens(tokens)
 
@@ -129,7 +134,9 @@ async def _login_of_a_browser(call: Call) -> Response:
     asked, services = call.body, call.services
     # Else another site could sign its visitor in as somebody else.
     cookies.refuse_cross_site(call.request, services.public_url)
-    found = await sign_in.recognised(services.database, services.passwords, asked.email, asked.password)
+    found = await sign_in.recognised(
+        services.database, services.passwords, asked.email, asked.password, address=call.client_address
+    )
     async with services.database.session() as session:
         await sign_in.still_the_password(session, found)
         opened = await sessions.open_cookie_session(session, found["id"], _client(call))
@@ -163,6 +170,7 @@ async def change_password(call: Call) -> Response:
         access.credential_id,
         call.body.current_password,
         call.body.new_password,
+        address=call.client_address,
     )
     return no_content()
 

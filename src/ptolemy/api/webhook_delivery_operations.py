@@ -16,10 +16,11 @@ from ptolemy.api.answers import json
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import list_query
 from ptolemy.api.services import Call
-from ptolemy.database.sql import Sql
+from ptolemy.database.sql import Sql, every
 from ptolemy.engine import lookup, read, render
 from ptolemy.engine.fields import Timestamp
 from ptolemy.engine.schemas import Body, schemas
+from ptolemy.event_types import may_read, readable
 from ptolemy.kernel.identifiers import as_uuid
 from ptolemy.kernel.json import encode
 from ptolemy.webhooks import deliveries
@@ -82,12 +83,14 @@ def delivery_operations(webhook: str, find: Callable[[Call], Awaitable[object]])
 
 
 async def _list(call: Call) -> Response:
-    """The newest first."""
+    """The newest first; those of events that the caller may not read are not among them."""
     query = list_query(WebhookDeliveries, call.query)
     async with call.transaction() as tx:
         webhook = await lookup.one(tx, Webhooks, call.path["id"])
-        of_this = Sql.of("webhook_id = ?", webhook["id"])
-        asked = replace(query, sort=[("id", "desc")], where=of_this)
+        conditions = [Sql.of("webhook_id = ?", webhook["id"])]
+        if (shown := readable(call.signed_in.role)) is not None:
+            conditions.append(shown)
+        asked = replace(query, sort=[("id", "desc")], where=every(conditions))
         page = await read.page(tx, WebhookDeliveries, asked, call.services.cursors)
     return json(render.listing(WebhookDeliveries, page))
 
@@ -95,6 +98,8 @@ async def _list(call: Call) -> Response:
 async def _get(call: Call) -> Response:
     async with call.transaction() as tx:
         row = await deliveries.delivery(tx, call.path["id"], as_uuid(call.path["delivery_id"]))
+        if not may_read(call.signed_in.role, row["event_type"]):
+            raise deliveries.unknown()
         sent = await Payloads(call.services.public_url).of(tx, [row["event_id"]])
     payload = msgspec.Raw(sent[row["event_id"]]) if row["event_id"] in sent else None
     return json(encode(render.document(WebhookDeliveries, row) | {"payload": payload}))

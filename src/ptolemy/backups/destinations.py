@@ -27,7 +27,7 @@ _NOT_IN_A_KEY = re.compile(r"[^a-z0-9]+")
 
 
 class Destination(Text):
-    """`s3://bucket/prefix`, or `file:///` and a directory that the operator allows."""
+    """`s3://bucket/prefix`, or `file:///` and a directory; one that the operator allows."""
 
     fault = "invalid_destination"
 
@@ -62,12 +62,19 @@ def directory_of(url: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
-async def refusal(url: str, allowed: Sequence[Path]) -> str | None:
-    """Why nothing may be written there, in the user's words; None where it may."""
+async def refusal(url: str, surroundings: Surroundings) -> str | None:
+    """Why nothing may be written there, in the user's words; None where it may.
+
+    It is written with the operator's rights, not with those of whoever names it.
+    """
     directory = directory_of(url)
-    if directory is None or await asyncio.to_thread(_lies_within, directory, allowed):
+    # Which directories and buckets there are is the operator's business.
+    if directory is None:
+        if any(url == each or url.startswith(f"{each}/") for each in surroundings.buckets):
+            return None
+        return "is in no bucket that the operator allows backups to be written to (PTOLEMY_BACKUP_BUCKETS)"
+    if await asyncio.to_thread(_lies_within, directory, surroundings.directories):
         return None
-    # Which directories there are is the operator's business.
     return "is no directory that the operator allows backups to be written to (PTOLEMY_BACKUP_DIRECTORIES)"
 
 
@@ -82,7 +89,7 @@ def _lies_within(directory: Path, allowed: Sequence[Path]) -> bool:
 
 async def open_allowed(url: str, surroundings: Surroundings) -> FileStore:
     """The store at a destination, to write to; a `Conflict` where the operator doesn't allow it any more."""
-    if reason := await refusal(url, surroundings.directories):
+    if reason := await refusal(url, surroundings):
         raise Conflict("destination_refused", f"{url} {reason}")
     return open_destination(url, surroundings.patience)
 

@@ -116,7 +116,7 @@ class BackupPolicies(Resource):
             if any(write.changed(of) for of in (self.schedule, self.timezone, self.active)):
                 self._reschedule(write)
             if write.changed(self.destination):
-                reason = await refusal(write.new["destination"], self._surroundings.directories)
+                reason = await refusal(write.new["destination"], self._surroundings)
                 if reason:
                     write.refuse_field("destination", "destination_refused", reason)
 

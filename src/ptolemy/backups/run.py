@@ -68,6 +68,7 @@ class BackupHandler:
         if run is None:
             return
         try:
+            job.check_in()
             if not await self._has_own_copy(run):
                 run = await self._write(job, caller, run)
             with scratch_folder("backup") as folder:

@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from ptolemy.accounts.asking import ask_for
 from ptolemy.backups.policies import BackupPolicies
 from ptolemy.backups.resource import Backups
 from ptolemy.database.sql import Sql
@@ -47,9 +48,10 @@ async def queue_run(
 ) -> Row:
     """A new run in the queue; what the policy says now is what it does."""
     said: Mapping[str, Any] = policy or {"id": None, "name": None, "destination": None, "verify": "hashes"}
-    return await records.ask_for(
+    return await ask_for(
         tx,
         KIND,
+        "editor",
         Sql.of(
             "insert into backups (workspace_id, id, policy_id, policy_name, status, destination, format, due_at,"
             " upload_attempts, verify, created_by)"

@@ -37,6 +37,8 @@ class Surroundings:
 
     directories: Sequence[Path] = ()
     """Where `file:///` destinations may lie, and nowhere else on this machine."""
+    buckets: Sequence[str] = ()
+    """Where `s3://` destinations may lie: buckets, or prefixes in them, without a slash at the end."""
     now: Clock = wall_clock
     look_seconds: float = 30
     """How often to look for policies whose turn has come."""

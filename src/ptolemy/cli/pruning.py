@@ -45,7 +45,7 @@ class Pruned:
 
 async def prune_backups(settings: Settings, slug: str | None, name: str | None, *, remove: bool) -> list[Pruned]:
     """What goes, policy by policy; with `remove` it is gone."""
-    surroundings = Surroundings(settings.allowed_backup_directories)
+    surroundings = Surroundings(settings.allowed_backup_directories, settings.backup_buckets)
     found: list[Pruned] = []
     async with open_database(settings) as database:
         async with database.session() as session:

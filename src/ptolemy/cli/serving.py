@@ -109,7 +109,7 @@ def _configuration(settings: Settings, dsn: str) -> Configuration:
         max_upload_bytes=int(settings.max_upload),
         jobs_at_once=settings.jobs_at_once,
         indexed_from_records=settings.indexed_from_records,
-        backups=Surroundings(settings.allowed_backup_directories),
+        backups=Surroundings(settings.allowed_backup_directories, settings.backup_buckets),
         webhook_allow=settings.webhook_allow,
         signup_is_open=settings.signup,
         mail_server=mail_server(settings),

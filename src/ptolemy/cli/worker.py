@@ -60,7 +60,7 @@ def worker(data_dir: DataDir = None) -> None:
                 concurrency=max(1, settings.jobs_at_once),
                 unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
                 indexed_from_records=settings.indexed_from_records,
-                backups=Surroundings(settings.allowed_backup_directories),
+                backups=Surroundings(settings.allowed_backup_directories, settings.backup_buckets),
                 letters=letters(settings),
                 events_days=settings.events_days,
             )

@@ -40,7 +40,12 @@ async def one(tx: Transaction, resource: type[Resource], key: str, *, lock: Lock
         statement = f"select {picked.text}{written_by} from {resource.table} where {wanted.text}{newest} {lock}"
         if row := await tx.row(Sql(statement, (*picked.args, *wanted.args))):
             return row
-    raise NotFound("not_found", f"no {resource.called} {key!r} here")
+    raise unknown(resource, key)
+
+
+def unknown(resource: type[Resource], key: str) -> NotFound:
+    """What is raised for a key that names no record, or none that the caller may know of."""
+    return NotFound("not_found", f"no {resource.called} {key!r} here")
 
 
 def _ways(resource: type[Resource], key: str) -> list[Sql]:

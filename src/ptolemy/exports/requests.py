@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 from uuid import UUID
 
-from ptolemy.catalogue import EXPORTED
+from ptolemy.accounts.asking import ask_for
+from ptolemy.catalogue import EXPORTED, asker_of
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
@@ -44,9 +45,10 @@ async def request_export(
     stored: dict[str, Any] | None = None
     if condition is not None:
         stored = condition.model_dump(mode="python", by_alias=True, exclude_unset=True)
-    row = await records.ask_for(
+    row = await ask_for(
         tx,
         KIND,
+        asker_of(resource_type),
         Sql.of(
             "insert into exports (workspace_id, id, resource_type, format, compression, numbers, include_archived,"
             " filter, status, rows_written, created_by)"

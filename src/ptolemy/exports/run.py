@@ -56,6 +56,7 @@ class ExportHandler:
         if row is None:
             return
         try:
+            job.check_in()
             with scratch_folder("export") as folder:
                 path = folder / "file"
                 written = await self._write(job, caller, row, path)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from ptolemy.catalogue import EXPORTED
+from ptolemy.accounts.asking import ask_for
+from ptolemy.catalogue import EXPORTED, asker_of
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
@@ -64,9 +65,10 @@ async def request_import(
             upload.sha256,
         )
     )
-    row = await records.ask_for(
+    row = await ask_for(
         tx,
         KIND,
+        asker_of(resource_type),
         Sql.of(
             "insert into imports (workspace_id, id, resource_type, status, on_error, identifier_column, dry_run,"
             " into_existing, file_name, file_size, sha256, rows_processed, rows_imported, rows_updated, rows_failed,"

@@ -66,6 +66,7 @@ class ImportHandler:
             return None
         progress = Progress.of(row)
         try:
+            job.check_in()
             if row["resource_type"] == WHOLE_WORKSPACE:
                 return await self._workspace(job, caller, progress, row)
             async with (

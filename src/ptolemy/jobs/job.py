@@ -54,6 +54,8 @@ class Job:
     stopping: asyncio.Event
     """Set when the worker wants to leave: end the batch, commit it, and raise `Interrupted`."""
     _lease_seconds: float
+    traceparent: str | None = None
+    """The span of what asked for it, where that was traced."""
     _cancel: asyncio.Event = field(default_factory=asyncio.Event)
     _finished: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -70,6 +72,7 @@ class Job:
             claimed.lease_token,
             stopping,
             lease_seconds,
+            claimed.traceparent,
         )
         if claimed.cancel_requested:
             job.request_cancel()

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Session
+from ptolemy.kernel import tracing
 from ptolemy.kernel.json import decode_exact, encode
 
 CHANNEL = "ptolemy_jobs"
@@ -30,6 +31,15 @@ class Claimed:
     last_error: str | None
     cancel_requested: bool
     lease_token: UUID
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """By whom, and the least role that may."""
+
+    by: UUID
+    needs: str
 
 
 @dataclass(frozen=True)
@@ -47,22 +57,26 @@ async def enqueue(
     *,
     priority: int = 0,
     run_at: datetime | None = None,
+    asked: Asked | None = None,
 ) -> None:
     """Some worker runs this once the transaction has committed; the higher the priority, the earlier.
 
-    A job with a workspace goes with it; without one it belongs to none.
+    A job with a workspace goes with it; without one it belongs to none. Where it was `asked` for, `withdraw` finds it.
     The payload's fractions come back as `Decimal`.
     """
     await session.run(
         Sql.of(
-            "insert into jobs (id, workspace_id, kind, payload, priority, run_at)"
-            " values (?, ?, ?, ?, ?, coalesce(?, now()))",
+            "insert into jobs (id, workspace_id, kind, payload, priority, run_at, traceparent, asked_by, needs)"
+            " values (?, ?, ?, ?, ?, coalesce(?, now()), ?, ?, ?)",
             job_id,
             workspace_id,
             kind,
             encode(payload or {}).decode(),
             priority,
             run_at,
+            tracing.traceparent(),
+            asked.by if asked else None,
+            asked.needs if asked else None,
         )
     )
     await notify(session)
@@ -88,6 +102,26 @@ async def cancel(session: Session, workspace_id: UUID, job_id: UUID) -> Literal[
         return "gone"
     await notify(session, "cancel")
     return "requested"
+
+
+async def withdraw(session: Session, workspace_id: UUID, asked_by: UUID, kept: Sequence[str]) -> None:
+    """Has all jobs cancelled that somebody asked for, but those that need one of the `kept` roles.
+
+    Their handlers do it: one that works on it in a moment, else whoever takes it next, now and not when it is due.
+    """
+    withdrawn = await session.run(
+        Sql.of(
+            "update jobs"
+            " set cancel_requested = true, run_at = least(run_at, now())"
+            " where workspace_id = ? and asked_by = ? and not (needs = any(?::text[]))",
+            workspace_id,
+            asked_by,
+            list(kept),
+        )
+    )
+    if withdrawn:
+        await notify(session, "cancel")
+        await notify(session)
 
 
 async def notify(session: Session, message: str = "due") -> None:
@@ -259,4 +293,5 @@ def _claimed(row: Row) -> Claimed:
         row["last_error"],
         row["cancel_requested"],
         row["lease_token"],
+        row["traceparent"],
     )

@@ -20,14 +20,6 @@ STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 _OPEN = "status in ('queued', 'processing')"
 
 
-async def ask_for(tx: Transaction, kind: str, insert: Sql) -> Row:
-    """The record that `insert` returns; its job runs on behalf of who asks, once the transaction has committed."""
-    row = await tx.row(insert)
-    assert row is not None  # noqa: S101 - an insert that returns
-    await queue.enqueue(tx, kind, row["id"], tx.workspace_id, tx.caller.packed())
-    return row
-
-
 async def begin(database: Database, caller: Caller, job: Job, table: str, anew: str = "") -> Row | None:
     """Marks the record of a job as being worked on; None where it has ended already, and so does the job.
 

@@ -96,7 +96,8 @@ class Runner:
     async def _attempt(self, job: Job) -> None:
         started, outcome = time.perf_counter(), "lost"
         try:
-            with tracing.span(f"job {job.kind}", {"ptolemy.job_id": str(job.id), "ptolemy.attempt": job.attempts}):
+            about = {"ptolemy.job_id": str(job.id), "ptolemy.attempt": job.attempts}
+            with tracing.job_span(f"job {job.kind}", about, job.traceparent):
                 await self._work(job)
             outcome = "done"
         except LeaseLost:

@@ -95,6 +95,13 @@ class Invalid(Problem):
         super().__init__("invalid_values", said, errors)
 
 
+class Unavailable(Problem):
+    status, title = 503, "Unavailable"
+
+    def __init__(self, code: str, detail: str, *, retry_after_seconds: int) -> None:
+        super().__init__(code, detail, headers={"Retry-After": str(retry_after_seconds)})
+
+
 class TooManyRequests(Problem):
     status, title = 429, "Too many requests"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
+_working: ContextVar[str | None] = ContextVar("working", default=None)
 _NOTHING: AbstractContextManager[Any] = nullcontext()
 _tracer: Any = None
 """One a process, like the clock: what is traced lies deep in every room."""
@@ -65,8 +67,38 @@ def request_span(method: str, headers: Mapping[str, str]) -> AbstractContextMana
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415 - an extra
 
     known = TraceContextTextMapPropagator().extract(headers)
-    kind, attributes = SpanKind.SERVER, {"http.request.method": method}
-    return _tracer.start_as_current_span(method, known, kind=kind, attributes=attributes)  # type: ignore[no-any-return] # not typed for its absence
+    return _outermost(method, context=known, kind=SpanKind.SERVER, attributes={"http.request.method": method})
+
+
+def job_span(name: str, attributes: Mapping[str, Any], asked_by: str | None) -> AbstractContextManager[Any]:
+    """A span around an attempt at a job, in a trace of its own that is linked to what asked for it."""
+    if _tracer is None:
+        return _NOTHING
+    from opentelemetry.trace import Link, get_current_span  # noqa: PLC0415 - an extra
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415 - an extra
+
+    carrier = {"traceparent": asked_by} if asked_by else {}
+    asker = get_current_span(TraceContextTextMapPropagator().extract(carrier)).get_span_context()
+    return _outermost(name, attributes=attributes, links=[Link(asker)] if asker.is_valid else [])
+
+
+def traceparent() -> str | None:
+    """What names the span of this request or job, for work that it asks for; None where nothing is traced."""
+    return _working.get()
+
+
+@contextmanager
+def _outermost(name: str, **more: Any) -> Iterator[Any]:
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415 - an extra
+
+    with _tracer.start_as_current_span(name, **more) as current:
+        carrier: dict[str, str] = {}
+        TraceContextTextMapPropagator().inject(carrier)
+        before = _working.set(carrier.get("traceparent"))
+        try:
+            yield current
+        finally:
+            _working.reset(before)
 
 
 def is_on() -> bool:

@@ -140,8 +140,13 @@ async def delivery(tx: Transaction, key: str, delivery_id: UUID | None) -> Row:
     )
     row = await tx.row(statement)
     if row is None:
-        raise NotFound("not_found", "this webhook has no such delivery")
+        raise unknown()
     return row
+
+
+def unknown() -> NotFound:
+    """What is raised for a delivery that there isn't, or that the caller may not know of."""
+    return NotFound("not_found", "this webhook has no such delivery")
 
 
 async def redeliver(tx: Transaction, key: str, delivery_id: UUID | None, now: datetime) -> Row:
@@ -160,7 +165,7 @@ async def redeliver(tx: Transaction, key: str, delivery_id: UUID | None, now: da
         )
     )
     if row is None:
-        raise NotFound("not_found", "this webhook has no such delivery")
+        raise unknown()
     tx.told.add(tx.workspace_id)
     return row
 

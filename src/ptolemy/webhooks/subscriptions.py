@@ -8,11 +8,11 @@ from uuid import UUID
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
+from ptolemy.event_types import check_event_type
 from ptolemy.events.log import Entry, record
 from ptolemy.kernel.identifiers import uuid7s
 from ptolemy.kernel.problems import Conflict, FieldError, NotFound
 from ptolemy.webhooks import feed
-from ptolemy.webhooks.event_types import check_event_type
 from ptolemy.webhooks.feed import Locked
 from ptolemy.webhooks.resource import Webhooks
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from ptolemy.accounts.asking import ask_for
 from ptolemy.backups.fetching import check_has_file
 from ptolemy.backups.rehearsals.resource import Rehearsals
 from ptolemy.backups.resource import Backups
@@ -46,9 +47,10 @@ async def _request(
     backup_id: UUID | None = None,
     file_name: str | None = None,
 ) -> Row:
-    return await records.ask_for(
+    return await ask_for(
         tx,
         KIND,
+        "member",
         Sql.of(
             "insert into rehearsals (workspace_id, id, status, upload_id, backup_id, file_name, file_size, sha256,"
             " rows_restored, findings, files, seconds, created_by)"

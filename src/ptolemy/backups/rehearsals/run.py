@@ -38,6 +38,7 @@ class RehearsalHandler:
         if row is None:
             return
         try:
+            job.check_in()
             async with self._source(caller, row) as path:
                 found = await self._rehearse(job, caller, path)
         except Cancelled:

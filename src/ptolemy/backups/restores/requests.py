@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ptolemy.accounts.asking import ask_for
 from ptolemy.accounts.workspaces import give_up_reserved, reserve_workspace
 from ptolemy.backups.fetching import check_has_file
 from ptolemy.backups.resource import Backups
@@ -28,9 +29,10 @@ async def request_restore(database: Database, tx: Transaction, backup_key: str, 
     restore_id = uuid7()
     async with database.within(tx, Caller(uuid7(), tx.actor, tx.caller.request_id)) as new:
         workspace = await reserve_workspace(new, slug, name, restore_id)
-    return await records.ask_for(
+    return await ask_for(
         tx,
         KIND,
+        "admin",
         Sql.of(
             "insert into backup_restores (workspace_id, id, status, backup_id, slug, name, new_workspace_id,"
             " rows_restored, rows_failed, files, created_by)"

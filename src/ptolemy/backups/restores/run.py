@@ -50,6 +50,7 @@ class RestoreHandler:
         if row is None:
             return
         try:
+            job.check_in()
             async with opened_backup(self._database, self._files, caller, str(row["backup_id"])) as path:
                 await self._restore(job, caller, row, path)
         except Cancelled:

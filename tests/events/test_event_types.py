@@ -7,7 +7,7 @@ import re
 import pytest
 
 from ptolemy.catalogue import RESOURCES
-from ptolemy.webhooks.event_types import check_event_type, event_types, matches
+from ptolemy.event_types import check_event_type, event_types, matches
 from tests.docs.pages import ROOT
 
 _WRITTEN = re.compile(r'Entry\(\s*(?:event_type=)?"([a-z_]+\.[a-z_]+)"')
