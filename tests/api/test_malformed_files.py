@@ -48,6 +48,14 @@ def test_a_file_that_is_sent_as_a_text_is_told_how_to_be_sent(shop: Stock) -> No
     assert "curl -F file=@" in answer.json()["detail"]
 
 
+def test_a_file_whose_name_holds_a_nul_is_refused(shop: Stock) -> None:
+    named = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a\0b.csv"\r\n\r\nidentifier\r\n'
+    told = b'--b\r\nContent-Disposition: form-data; name="resource_type"\r\n\r\ninstruments\r\n--b--\r\n'
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    answer = shop.workspace.robot.post("/imports", content=named + told, headers=headers)
+    assert refused_fields(answer) == {"file": "invalid_name"}
+
+
 def test_a_form_of_two_files_is_refused(shop: Stock) -> None:
     problem(shop.workspace.robot.post("/imports", files=[CSV, CSV], data=FORM), 400, "malformed_form")
 

@@ -6,13 +6,18 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.backups.archives import contents, manifest, packed_anew, unpacked
 from tests.backups.stock import fill_all
 from tests.product import Workspace, answered, problem, refused_fields
+from tests.serving import configured, serving, signed_in
 
 NewWorkspace = Callable[[], Workspace]
 
@@ -186,3 +191,18 @@ def test_a_manifest_that_promises_more_rows_than_came_fails_the_restore(
     assert (job["status"], job["rows_imported"]) == ("failed", 0)
     assert f"instruments: {file['rows'] - 1} instead of {file['rows']}" in job["error"]
     assert answered(other.robot.post("/instruments/count", json={"archived": "all"}), 200) == {"count": 0}
+
+
+def test_a_backup_comes_back_on_a_server_that_has_another_secret_key(
+    workspace: Workspace, database_url: str, tmp_path: Path
+) -> None:
+    fill_all(workspace)
+    archive = workspace.export_workspace()
+    with serving(replace(configured(database_url, tmp_path), secret_key="quite another key")) as url:
+        slug, token = f"w-{uuid4().hex}", signed_in(url, database_url)
+        headers = {"Authorization": f"Bearer {token}"}
+        answered(httpx.post(f"{url}/v1/workspaces", json={"slug": slug}, headers=headers), 201)
+        elsewhere = Workspace(url, slug, token)
+        job = elsewhere.import_workspace(archive)
+        assert (job["status"], job["rows_failed"], job["error"]) == ("completed", 0, None), job
+        assert contents(elsewhere.export_workspace()) == contents(archive)

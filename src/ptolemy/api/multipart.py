@@ -37,6 +37,7 @@ async def read_form(request: Request, *, file_limit_bytes: int) -> Form:
         raise BadRequest("malformed_form", f"the form can't be read: {error.message}") from None
     _refuse_repeated([name for name, _ in items])
     files = {name: value for name, value in items if isinstance(value, UploadFile)}
+    _refuse_nul(files)
     return Form({name: value for name, value in items if isinstance(value, str)}, files)
 
 
@@ -61,6 +62,13 @@ def _refuse_repeated(names: list[str]) -> None:
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
         raise Invalid(*(FieldError(name, "repeated", "must be given once") for name in sorted(repeated)))
+
+
+def _refuse_nul(files: dict[str, UploadFile]) -> None:
+    """PostgreSQL keeps no text that holds one."""
+    for name, file in files.items():
+        if "\0" in (file.filename or ""):
+            raise Invalid(FieldError(name, "invalid_name", "the file's name must not hold a NUL character"))
 
 
 def form_schema(model: Any) -> dict[str, Any]:
