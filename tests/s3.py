@@ -45,12 +45,12 @@ class Bucket:
 
 
 @contextmanager
-def bucket() -> Iterator[Bucket]:
-    """Its address goes into the environment, as an operator would put it there."""
+def bucket(name: str | None = None) -> Iterator[Bucket]:
+    """A new one, unless it has a `name`. Its address goes into the environment, as an operator would put it there."""
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
     host, port = moto.get_host_and_port()
-    made = Bucket(f"s3://b-{uuid4().hex}/pre/fix", _endpoint=f"http://{host}:{port}")
+    made = Bucket(f"s3://{name or f'b-{uuid4().hex}'}/pre/fix", _endpoint=f"http://{host}:{port}")
     httpx.put(f"{made._endpoint}/{made.url.split('/')[2]}").raise_for_status()
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))
     proxy.daemon_threads = True

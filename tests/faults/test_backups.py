@@ -19,7 +19,8 @@ from tests.s3 import Bucket, bucket
 
 @pytest.fixture
 def s3() -> Iterator[Bucket]:
-    with bucket() as made:
+    # The one that the servers of tests may send backups to.
+    with bucket("a-bucket") as made:
         yield made
 
 

@@ -13,6 +13,7 @@ import sys
 from dataclasses import replace
 
 from ptolemy.app import UNPACKED_LIMIT_BYTES
+from ptolemy.backups.surroundings import Surroundings
 from ptolemy.database.pool import Database
 from ptolemy.files.opening import open_store
 from ptolemy.files.s3 import Patience
@@ -26,7 +27,8 @@ IMPATIENT = Patience(request_seconds=0.2, attempts=3, first_wait_seconds=0.02)
 async def main(dsn: str, files_url: str, heartbeat_seconds: float) -> None:
     database = await Database.open(dsn, app_connections=4, owner_connections=2)
     # One at a time: who begins the next job has left the one before.
-    working = Working(concurrency=1, unpacked_limit_bytes=UNPACKED_LIMIT_BYTES)
+    backups = Surroundings(buckets=["s3://a-bucket"])
+    working = Working(concurrency=1, unpacked_limit_bytes=UNPACKED_LIMIT_BYTES, backups=backups)
     work = handlers(database, open_store(files_url, IMPATIENT), working)
     await Runner(database, work, concurrency=1, pace=replace(PACE, heartbeat_seconds=heartbeat_seconds)).run()
 
