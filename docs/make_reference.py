@@ -6,6 +6,7 @@ python docs/make_reference.py
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -311,7 +312,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
         if rows := [_parameter(each) for each in command.params if each.name != "help"]:
             yield from _table(("option", "meaning", "default"), rows)
         if command.epilog:
-            example = inspect.cleandoc(command.epilog.replace("\b", "").partition("Example:")[2])
+            example = inspect.cleandoc(re.split("Examples?:", command.epilog.replace("\b", ""))[1])
             yield from ("```text", example, "```", "")
     for child, each in below.items():
         yield from _command(f"{name} {child}", each)

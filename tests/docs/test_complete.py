@@ -120,3 +120,8 @@ def _below(kind: type[Any]) -> Iterator[type[Any]]:
     for each in kind.__subclasses__():
         yield each
         yield from _below(each)
+
+
+def test_every_example_of_a_command_is_in_the_reference() -> None:
+    page = (ROOT / "docs" / "reference" / "commands.md").read_text()
+    assert "```text\n\n```" not in page

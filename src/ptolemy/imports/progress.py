@@ -14,6 +14,10 @@ from ptolemy.kernel.identifiers import uuid7s
 from ptolemy.kernel.json import decode_exact, encode
 
 _FIRST_ROWS = 10
+_MOST_GROUPS = 100
+"""Of a file whose every row has unknown keys of its own, further errors are counted by their code alone."""
+_LONGEST_FIELD = 300
+"""Letters of a field that are told: a key of JSON may be as long as its file."""
 
 
 class Outcome(NamedTuple):
@@ -63,12 +67,19 @@ class Progress:
         self.updated += outcome.updated
         self.failed += outcome.failed
         for error in outcome.errors:
-            entry = self.summary.setdefault(
-                (error.code, error.field), {"code": error.code, "field": error.field, "count": 0, "first_rows": []}
-            )
+            entry = self._group(error.code, _told(error.field))
             entry["count"] += 1
             if len(entry["first_rows"]) < _FIRST_ROWS:
                 entry["first_rows"].append(error.row)
+
+    def _group(self, code: str, field: str | None) -> dict[str, Any]:
+        if (code, field) not in self.summary and len(self.summary) >= _MOST_GROUPS:
+            field = None
+        return self.summary.setdefault((code, field), {"code": code, "field": field, "count": 0, "first_rows": []})
+
+
+def _told(field: str | None) -> str | None:
+    return field if field is None or len(field) <= _LONGEST_FIELD else f"{field[:_LONGEST_FIELD]}…"
 
 
 async def store_progress(tx: Transaction, import_id: UUID, progress: Progress, *, kept: bool) -> None:
@@ -112,6 +123,6 @@ async def store_errors(tx: Transaction, import_id: UUID, errors: Sequence[RowErr
         tx.workspace_id,
         import_id,
         uuid7s(len(errors)),
-        *(list(column) for column in zip(*errors, strict=True)),
+        *(list(column) for column in zip(*[error._replace(field=_told(error.field)) for error in errors], strict=True)),
     )
     await tx.run(statement)
