@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ptolemy.backups.due import begin_due
+from ptolemy.backups.health import health, tell_overdue
 from ptolemy.backups.policies import BackupPolicies
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.database.pool import Database
@@ -28,7 +29,9 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
-async def test_many_that_look_at_once_begin_one_run(database: Database, tmp_path: Path) -> None:
+@pytest.fixture
+async def caller(database: Database, tmp_path: Path) -> Caller:
+    """The system in a workspace with the daily policies one and two."""
     caller = Caller(uuid7(), SYSTEM)
     async with database.session() as session:
         slug = caller.workspace_id.hex
@@ -40,6 +43,10 @@ async def test_many_that_look_at_once_begin_one_run(database: Database, tmp_path
         for name in ("one", "two"):
             sent = {"name": name, "schedule": "0 2 * * *", "destination": tmp_path.as_uri()}
             await write.create(tx, BackupPolicies(at_first), sent)
+    return caller
+
+
+async def test_many_that_look_at_once_begin_one_run(database: Database, caller: Caller, tmp_path: Path) -> None:
     later = Surroundings([tmp_path], now=lambda: LATER)
 
     async def look() -> int:
@@ -57,3 +64,25 @@ async def test_many_that_look_at_once_begin_one_run(database: Database, tmp_path
     even_later = Surroundings([tmp_path], now=lambda: LATER + timedelta(days=9))
     async with database.transaction(caller) as tx:
         assert await begin_due(tx, even_later) == 0
+
+
+async def test_a_policy_whose_time_zone_is_gone_keeps_no_other_from_running_and_is_told(
+    database: Database, caller: Caller, tmp_path: Path
+) -> None:
+    later = Surroundings([tmp_path], now=lambda: LATER)
+    async with database.transaction(caller) as tx:
+        gone = "update backup_policies set timezone = 'Europe/Atlantis' where workspace_id = ? and name = 'one'"
+        await tx.run(Sql.of(gone, tx.workspace_id))
+        assert await begin_due(tx, later) == 1
+        run = Sql.of("select policy_name from backups where workspace_id = ?", tx.workspace_id)
+        assert await tx.value(run) == "two"
+        await tell_overdue(tx, LATER)
+        told = Sql.of(
+            "select resource_identifier from events where workspace_id = ? and event_type = 'backup.overdue'",
+            tx.workspace_id,
+        )
+        assert "one" in [row["resource_identifier"] for row in await tx.rows(told)]
+        assert {each.policy_name: each.period for each in await health(tx, LATER)} == {
+            "one": None,
+            "two": timedelta(days=1),
+        }

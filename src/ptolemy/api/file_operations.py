@@ -67,7 +67,7 @@ async def _download(call: Call) -> Response:
         raise Forbidden("invalid_signature", "this address was not made by this server, or was altered")
     key, name, media_type, expires = msgspec.json.decode(payload)
     if time.time() > expires:
-        raise Forbidden("address_expired", "this address has expired: get the export or the backup again for a fresh one")
+        raise Forbidden("address_expired", "this address has expired: get the export, or the backup, again")
     path = call.services.files.path(key)
     if path is None or not path.exists():
         raise NotFound("file_gone", "the file is kept no longer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice, pairwise
@@ -21,6 +22,10 @@ _LOOK_AHEAD = 8
 """Turns of which the longest gap is a schedule's period: a week of working days has one over the weekend."""
 
 
+class NoTurn(Exception):
+    """A schedule that was fine once has no turn any more: the computer doesn't know its time zone now, say."""
+
+
 class Cron(Text):
     """Five fields: minute, hour, day of the month, month, day of the week; `0 2 * * 1-5` is 02:00 on working days."""
 
@@ -34,7 +39,7 @@ class Cron(Text):
         if not _FORM.fullmatch(text):
             raise ValueError(f"must be a cron expression of five fields like 0 2 * * *, got {seen(text)}")
         try:
-            next_turn(text, "UTC", _ANY_DAY)
+            next(_turns(text, "UTC", _ANY_DAY))
         except CronSimError as error:
             raise ValueError(
                 f"must be a cron expression like 0 2 * * *, got {seen(text)}: {str(error).lower()}"
@@ -48,14 +53,24 @@ def next_turn(schedule: str, timezone: str, after: datetime) -> datetime:
     """The first turn behind an instant.
 
     Of a schedule with a fixed hour and minute, a turn whose local time doesn't exist is at the change of the clock, and
-    one whose local time exists twice is the first of the two.
+    one whose local time exists twice is the first of the two. Raises `NoTurn`.
     """
-    return next(_turns(schedule, timezone, after))
+    with _turning():
+        return next(_turns(schedule, timezone, after))
 
 
 def period(schedule: str, timezone: str, after: datetime) -> timedelta:
-    """The longest time between two turns, of those that come next."""
-    return _period(schedule, timezone, after.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
+    """The longest time between two turns, of those that come next. Raises `NoTurn`."""
+    with _turning():
+        return _period(schedule, timezone, after.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+@contextmanager
+def _turning() -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, ValueError, CronSimError, StopIteration) as error:
+        raise NoTurn(str(error)) from error
 
 
 @lru_cache(maxsize=1000)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import structlog
-from cronsim import CronSimError
 
 from ptolemy.accounts.workspaces import workspace_ids
 from ptolemy.backups import health
-from ptolemy.backups.cron import next_turn
+from ptolemy.backups.cron import NoTurn, next_turn
 from ptolemy.backups.runs import queue_run
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.database.pool import Database
@@ -17,8 +18,6 @@ from ptolemy.jobs.job import Job
 from ptolemy.kernel.actors import SYSTEM, Caller
 
 KIND = "backups_due"
-_NO_TURN = (LookupError, ValueError, RuntimeError, CronSimError)
-"""What a schedule raises that was fine once: its time zone is gone from the database of them, say."""
 
 log = structlog.get_logger("ptolemy.backups")
 
@@ -34,11 +33,7 @@ class DueHandler:
             workspaces = await workspace_ids(session)
         for workspace in workspaces:
             job.check_in()
-            try:
-                await self._look_at(Caller(workspace, SYSTEM))
-            except _NO_TURN:
-                # The others must not go without their backups.
-                log.exception("backups_not_scheduled", workspace_id=str(workspace))
+            await self._look_at(Caller(workspace, SYSTEM))
         async with self._database.session() as session:
             await job.finish(session)
 
@@ -54,7 +49,7 @@ class DueHandler:
 async def begin_due(tx: Transaction, surroundings: Surroundings) -> int:
     """Queues one run of each policy that is due, however many turns it has missed; answers how many.
 
-    A policy whose last run still goes on is left for later.
+    A policy whose last run still goes on is left for later, one without a turn is passed over: it becomes overdue.
     """
     now = surroundings.now()
     due = await tx.rows(
@@ -69,18 +64,25 @@ async def begin_due(tx: Transaction, surroundings: Surroundings) -> int:
             tx.workspace_id,
         )
     )
+    begun = 0
     for policy in due:
-        await _begin(tx, policy, surroundings)
-    return len(due)
+        try:
+            turn = next_turn(policy["schedule"], policy["timezone"], now)
+        except NoTurn as reason:
+            log.error("backup_not_scheduled", policy_id=str(policy["id"]), reason=str(reason))
+            continue
+        await _begin(tx, policy, turn)
+        begun += 1
+    return begun
 
 
-async def _begin(tx: Transaction, policy: Row, surroundings: Surroundings) -> None:
+async def _begin(tx: Transaction, policy: Row, next_run_at: datetime) -> None:
     # Whoever asks for a run by hand locks the policy too, so nobody comes between.
     await queue_run(tx, policy, due_at=policy["next_run_at"])
     await tx.run(
         Sql.of(
             "update backup_policies set next_run_at = ?, recorded_at = now() where workspace_id = ? and id = ?",
-            next_turn(policy["schedule"], policy["timezone"], surroundings.now()),
+            next_run_at,
             tx.workspace_id,
             policy["id"],
         )

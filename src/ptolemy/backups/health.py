@@ -9,7 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 from ptolemy.accounts.workspaces import workspace_ids
-from ptolemy.backups.cron import period
+from ptolemy.backups.cron import NoTurn, period
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
@@ -23,17 +23,22 @@ LATE, TOO_OLD = 1.25, 2.0
 
 @dataclass(frozen=True)
 class PolicyHealth:
-    """`age` is that of what the newest good backup holds; where there is none, since when there could be one."""
+    """`age` is that of what the newest good backup holds; where there is none, since when there could be one.
+
+    A schedule that has no turn any more has no `period`.
+    """
 
     workspace_id: UUID
     policy_id: UUID
     policy_name: str
-    period: timedelta
+    period: timedelta | None
     age: timedelta
     newest_good_at: datetime | None
 
     @property
     def level(self) -> Literal["ok", "late", "too_old"]:
+        if self.period is None:
+            return "too_old"
         periods = self.age / self.period
         return "too_old" if periods > TOO_OLD else "late" if periods > LATE else "ok"
 
@@ -121,7 +126,14 @@ def _health(policy: Row, now: datetime) -> PolicyHealth:
         policy["workspace_id"],
         policy["id"],
         policy["name"],
-        period(policy["schedule"], policy["timezone"], now),
+        _period(policy, now),
         max(now - since, timedelta(0)),
         newest,
     )
+
+
+def _period(policy: Row, now: datetime) -> timedelta | None:
+    try:
+        return period(policy["schedule"], policy["timezone"], now)
+    except NoTurn:
+        return None

@@ -30,8 +30,8 @@ async def backup_findings(settings: Settings, dsn: str) -> list[Finding]:
 
 def _late(slug: str, policy: PolicyHealth) -> Finding:
     newest = f"is {said(policy.age)} old" if policy.newest_good_at else f"doesn't exist, after {said(policy.age)}"
-    found = f"the newest good backup of {policy.policy_name!r} in {slug} {newest}; there is a turn every"
-    found = f"{found} {said(policy.period)}"
+    turns = f"there is a turn every {said(policy.period)}" if policy.period else "its schedule has no turn any more"
+    found = f"the newest good backup of {policy.policy_name!r} in {slug} {newest}; {turns}"
     return (error if policy.level == "too_old" else warning)("backups", found, _ADVICE)
 
 

@@ -83,11 +83,13 @@ class CsvReader:
             raise UnreadableFile("empty_file", "the file is empty: CSV needs a header")
         if isinstance(columns, str):
             raise UnreadableFile("malformed_header", f"the header can't be read: {columns}")
+        seen: set[str] = set()
         for column in columns:
             if not column:
                 raise UnreadableFile("malformed_header", "the header has a column without a name: name or remove it")
-            if columns.count(column) > 1:
+            if column in seen:
                 raise UnreadableFile("duplicate_column", f"the header names the column {column} twice: remove one")
+            seen.add(column)
         return columns
 
 
