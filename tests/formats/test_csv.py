@@ -78,6 +78,11 @@ def test_a_quote_that_is_never_closed_does_not_fill_the_memory() -> None:
     assert rows[0].fault
 
 
+def test_a_header_may_have_very_many_columns() -> None:
+    columns = [f"c{number}" for number in range(200_000)]
+    assert CsvReader(io.BytesIO(",".join(columns).encode())).columns == columns
+
+
 @pytest.mark.parametrize(
     ("content", "code", "where"),
     [
