@@ -19,7 +19,7 @@ from ptolemy.database.embedded import EmbeddedServer
 from ptolemy.database.pool import Database
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.plans import items
-from tests import house
+from tests import budget, house
 from tests.citus import CITUS, citus_database, on_one_node
 from tests.exactness import judge_answers
 from tests.product import NO_TLS, Workspace, answered
@@ -55,6 +55,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if unfit := house.unfit(session.config.stash[_RUN]):
         sys.stderr.write("\n  ".join(["\nstatements unfit for distributed tables:", *unfit, ""]))
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What each room took, where all of them ran."""
+    reports = [each for kind in terminalreporter.stats.values() for each in kind if isinstance(each, pytest.TestReport)]
+    seconds = budget.spent(reports)
+    if seconds.keys() >= budget.SECONDS.keys():
+        terminalreporter.section("seconds of each room, and its budget")
+        for line in budget.told(seconds):
+            terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(optionalhook=True)

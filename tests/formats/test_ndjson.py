@@ -14,15 +14,27 @@ from ptolemy.formats.rows import FileRow, UnreadableFile
 from tests.formats.test_json_array import TEXTS, VALUES
 
 OBJECTS = st.lists(st.dictionaries(TEXTS, VALUES, max_size=4), max_size=6)
+BLOCK_BYTES, ENDS = st.integers(1, 40), st.sampled_from(["\n", "\r\n", "\n\n"])
 
 
 def read(content: str) -> list[FileRow]:
     return list(read_ndjson(io.BytesIO(content.encode())))
 
 
-@settings(max_examples=500, deadline=None)
-@given(OBJECTS, st.integers(1, 40), st.sampled_from(["\n", "\r\n", "\n\n"]), st.booleans())
+@settings(max_examples=150)
+@given(OBJECTS, BLOCK_BYTES, ENDS, st.booleans())
 def test_objects_come_back_whatever_the_blocks(rows: list[Any], block_bytes: int, end: str, last: bool) -> None:
+    come_back(rows, block_bytes, end, last)
+
+
+@pytest.mark.long
+@settings(max_examples=5_000)
+@given(OBJECTS, BLOCK_BYTES, ENDS, st.booleans())
+def test_objects_come_back_again_and_again(rows: list[Any], block_bytes: int, end: str, last: bool) -> None:
+    come_back(rows, block_bytes, end, last)
+
+
+def come_back(rows: list[Any], block_bytes: int, end: str, last: bool) -> None:
     content = end.join(json.dumps(row) for row in rows) + (end if last else "")
     assert [row.values for row in read(content)] == rows
     blocks = list(read_line_blocks(io.BytesIO(content.encode()), block_bytes))

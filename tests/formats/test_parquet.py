@@ -40,9 +40,20 @@ def cells(columns: dict[str, Any]) -> list[list[Any]]:
     return [list(row.values.values()) for row in ParquetReader(written(columns), limit_bytes=UNLIMITED)]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150)
 @given(ROWS)
 def test_cells_come_back_as_they_were_written(rows: list[tuple[str | None, ...]]) -> None:
+    come_back(rows)
+
+
+@pytest.mark.long
+@settings(max_examples=5_000)
+@given(ROWS)
+def test_cells_come_back_again_and_again(rows: list[tuple[str | None, ...]]) -> None:
+    come_back(rows)
+
+
+def come_back(rows: list[tuple[str | None, ...]]) -> None:
     file = io.BytesIO()
     writer = ParquetWriter(file, {kind: kind for kind in KINDS}, {})
     writer.write([pa.array([row[place] for row in rows], pa.string()) for place in range(len(KINDS))])

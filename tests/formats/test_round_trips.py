@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,15 +81,37 @@ def test_csv_comes_back_by_rows_and_by_columns(
     assert by_columns == rows
 
 
-@settings(max_examples=500)
+@settings(max_examples=150)
 @given(OBJECTS)
 def test_json_comes_back(rows: list[dict[str, Any]]) -> None:
+    json_comes_back(rows)
+
+
+@pytest.mark.long
+@settings(max_examples=5_000)
+@given(OBJECTS)
+def test_json_comes_back_again_and_again(rows: list[dict[str, Any]]) -> None:
+    json_comes_back(rows)
+
+
+def json_comes_back(rows: list[dict[str, Any]]) -> None:
     comes_back(rows, JsonWriter, lambda content: list(read_json(io.BytesIO(content))))
 
 
-@settings(max_examples=500)
+@settings(max_examples=150)
 @given(OBJECTS)
 def test_ndjson_comes_back(rows: list[dict[str, Any]]) -> None:
+    ndjson_comes_back(rows)
+
+
+@pytest.mark.long
+@settings(max_examples=5_000)
+@given(OBJECTS)
+def test_ndjson_comes_back_again_and_again(rows: list[dict[str, Any]]) -> None:
+    ndjson_comes_back(rows)
+
+
+def ndjson_comes_back(rows: list[dict[str, Any]]) -> None:
     comes_back(rows, NdjsonWriter, lambda content: list(read_ndjson(io.BytesIO(content))))
 
 

@@ -158,7 +158,7 @@ def test_a_backup_without_its_schema_is_told_in_one_message_before_row_1(
 
 def test_the_same_file_twice_at_once_gets_a_warning(workspace: Workspace) -> None:
     workspace.equity()
-    content = instruments(20_000, {})
+    content = instruments(6_000, {})
     data = {"resource_type": "instruments", "on_error": "continue"}
     first, second = (
         answered(workspace.robot.post("/imports", files={"file": content}, data=data), 202) for _ in range(2)
@@ -166,4 +166,4 @@ def test_the_same_file_twice_at_once_gets_a_warning(workspace: Workspace) -> Non
     assert "warnings" not in first
     assert first["id"] in second["warnings"][0]
     ended = [workspace.finished("imports", job) for job in (first, second)]
-    assert sum(job["rows_imported"] for job in ended) == 20_000
+    assert sum(job["rows_imported"] for job in ended) == 6_000
