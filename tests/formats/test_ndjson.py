@@ -21,7 +21,7 @@ def read(content: str) -> list[FileRow]:
     return list(read_ndjson(io.BytesIO(content.encode())))
 
 
-@settings(max_examples=150)
+@settings(max_examples=500)
 @given(OBJECTS, BLOCK_BYTES, ENDS, st.booleans())
 def test_objects_come_back_whatever_the_blocks(rows: list[Any], block_bytes: int, end: str, last: bool) -> None:
     come_back(rows, block_bytes, end, last)

@@ -40,7 +40,7 @@ def cells(columns: dict[str, Any]) -> list[list[Any]]:
     return [list(row.values.values()) for row in ParquetReader(written(columns), limit_bytes=UNLIMITED)]
 
 
-@settings(max_examples=150)
+@settings(max_examples=500)
 @given(ROWS)
 def test_cells_come_back_as_they_were_written(rows: list[tuple[str | None, ...]]) -> None:
     come_back(rows)

@@ -81,7 +81,7 @@ def test_csv_comes_back_by_rows_and_by_columns(
     assert by_columns == rows
 
 
-@settings(max_examples=150)
+@settings(max_examples=500)
 @given(OBJECTS)
 def test_json_comes_back(rows: list[dict[str, Any]]) -> None:
     json_comes_back(rows)
@@ -98,7 +98,7 @@ def json_comes_back(rows: list[dict[str, Any]]) -> None:
     comes_back(rows, JsonWriter, lambda content: list(read_json(io.BytesIO(content))))
 
 
-@settings(max_examples=150)
+@settings(max_examples=500)
 @given(OBJECTS)
 def test_ndjson_comes_back(rows: list[dict[str, Any]]) -> None:
     ndjson_comes_back(rows)
