@@ -69,6 +69,8 @@ class Ground:
     """What is in the file store, where it is no folder."""
     log: Path | None = None
     """What the workers say; in the scratch folder, unless that has no room for it."""
+    seen: list[str] = field(default_factory=list)
+    """What came of works, in the words of the list of faults."""
 
     def workspace(self, *, empty: bool = False) -> Workspace:
         """A new one, with the schema that the files need or with nothing."""

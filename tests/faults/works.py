@@ -67,6 +67,7 @@ class Run:
         """It ends as if nothing had happened."""
         self.check_whole(self, job)
         self.is_over(job, "completed")
+        self.ground.seen.append("whole, as if nothing had happened")
 
     def has_failed(self, job: dict[str, Any], because: str = "") -> dict[str, Any]:
         """It says why in its user's words, and nothing of it is there."""
@@ -79,6 +80,7 @@ class Run:
             assert ended["rows_imported"] == 0
         self.check_nothing(self)
         self.is_over(job, "failed")
+        self.ground.seen.append(f"failed, and nothing of it is there: {ended['error']}")
         return ended
 
     def is_refused(self, answer: httpx.Response, statuses: Sequence[int]) -> None:
@@ -89,6 +91,9 @@ class Run:
         assert self.ground.uploads() == []
         running = "select count(*) from {} j join workspaces w on w.id = j.workspace_id where w.slug = $1"
         assert self.ground.sight.value(running.format("jobs"), self.workspace.slug) == 0
+        self.ground.seen.append(
+            f"refused with a {answer.status_code}, and nothing of it is there: {answer.json()['detail']}"
+        )
 
     def is_over(self, job: dict[str, Any], status: str) -> None:
         """It ended once, and has left nothing behind but what it made."""
