@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ptolemy.formats.rows import FileRow
-from ptolemy.kernel.problems import Conflict, Invalid, Problem
+from ptolemy.kernel.problems import Conflict, FieldError, Invalid, Problem
+
+
+_MOST_OF_A_ROW = 100
 
 
 class RowError(NamedTuple):
@@ -21,7 +25,15 @@ class RowError(NamedTuple):
 def row_errors(row: FileRow, problem: Problem) -> list[RowError]:
     """A refused write as errors of its row; whatever another record stands in the way of is a `conflict`."""
     if isinstance(problem, Invalid):
-        return [RowError(row.number, row.line, e.field or None, e.code, e.message) for e in problem.errors]
+        return [RowError(row.number, row.line, e.field or None, e.code, e.message) for e in bounded(problem.errors)]
     code = "conflict" if isinstance(problem, Conflict) and problem.code in ("duplicate", "overlap") else problem.code
     field_name = problem.errors[-1].field if problem.errors else None
     return [RowError(row.number, row.line, field_name, code, problem.detail)]
+
+
+def bounded(errors: Sequence[FieldError]) -> Sequence[FieldError]:
+    """The first hundred of what is wrong with one row, and how much more there is: a bad file's row has a million keys."""
+    more = len(errors) - _MOST_OF_A_ROW
+    if more <= 0:
+        return errors
+    return [*errors[:_MOST_OF_A_ROW], FieldError("", "more_errors", f"and {more:,} more errors in this row")]

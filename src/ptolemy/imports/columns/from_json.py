@@ -16,6 +16,7 @@ from ptolemy.formats.columns import ColumnsBlock
 from ptolemy.formats.json_array import decode_element, elements, not_an_object, read_blocks
 from ptolemy.formats.ndjson import LinesBlock, count, read_line_blocks, rows_of
 from ptolemy.formats.rows import FileRow
+from ptolemy.imports.row_errors import bounded
 from ptolemy.kernel.problems import FieldError
 
 _TEXTS = {
@@ -116,7 +117,7 @@ def _one_by_one(
     for row in file_rows:
         if row.fault:
             continue
-        wrong = _wrong(row.values)
+        wrong = bounded(_wrong(row.values))
         faults += [FileRow(row.number, row.line, {}, fault) for fault in wrong]
         if not wrong:
             sound.append(_Row(**row.values))
