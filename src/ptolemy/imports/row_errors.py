@@ -8,7 +8,6 @@ from typing import NamedTuple
 from ptolemy.formats.rows import FileRow
 from ptolemy.kernel.problems import Conflict, FieldError, Invalid, Problem
 
-
 _MOST_OF_A_ROW = 100
 
 
