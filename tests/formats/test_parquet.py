@@ -1,9 +1,11 @@
 """Parquet: whatever a column was written as, its cells are the texts that CSV would hold."""
 
+import gc
 import io
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -129,3 +131,15 @@ def test_row_groups_are_read_on_across_their_borders() -> None:
     file = written({"a": list(range(1000))}, row_group_size=7)
     rows = list(ParquetReader(file, limit_bytes=UNLIMITED))
     assert [(row.number, row.values["a"]) for row in rows] == [(n + 1, str(n)) for n in range(1000)]
+
+
+def test_a_file_that_is_given_up_is_no_fault(tmp_path: Path) -> None:
+    unraisable: list[object] = []
+    with pytest.MonkeyPatch.context() as patch, (tmp_path / "f").open("wb") as file:
+        patch.setattr("sys.unraisablehook", unraisable.append)
+        writer = ParquetWriter(file, {"a": "text"}, {})
+        writer.write([pa.array(["x"])])
+        file.close()
+        del writer
+        gc.collect()
+    assert unraisable == []

@@ -91,6 +91,11 @@ class ParquetReader:
                 yield batch.slice(start, end - start)
 
 
+class _Writer(pq.ParquetWriter):  # type: ignore[misc] # the library has no types
+    def __del__(self) -> None:
+        """One that was not closed was given up: its file is closed by then, and the library would complain in the log."""
+
+
 class ParquetWriter:
     """Writes columns of text as the types of their kinds; close it with `end`."""
 
@@ -98,9 +103,7 @@ class ParquetWriter:
         """`types` says how numbers are written that aren't to be texts."""
         chosen = {name: types.get(name, _TYPES[kind]) for name, kind in kinds.items()}
         self._schema = pa.schema(list(chosen.items()))
-        self._writer = pq.ParquetWriter(
-            out, self._schema, compression="zstd", write_statistics=False, write_page_checksum=True
-        )
+        self._writer = _Writer(out, self._schema, compression="zstd", write_statistics=False, write_page_checksum=True)
         self._waiting: list[pa.RecordBatch] = []
         self._rows, self._bytes = 0, 0
 

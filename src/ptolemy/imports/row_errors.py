@@ -31,7 +31,7 @@ def row_errors(row: FileRow, problem: Problem) -> list[RowError]:
 
 
 def bounded(errors: Sequence[FieldError]) -> Sequence[FieldError]:
-    """The first hundred of what is wrong with one row, and how much more there is: a bad file's row has a million keys."""
+    """The first hundred errors of a row, and how many more there are: a row of a bad file may have a million keys."""
     more = len(errors) - _MOST_OF_A_ROW
     if more <= 0:
         return errors
