@@ -93,7 +93,7 @@ class ParquetReader:
 
 class _Writer(pq.ParquetWriter):  # type: ignore[misc] # the library has no types
     def __del__(self) -> None:
-        """One that was not closed was given up: its file is closed by then, and the library would complain in the log."""
+        """One that was given up: its file is closed by then, and the library would complain in the log."""
 
 
 class ParquetWriter:
