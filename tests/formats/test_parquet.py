@@ -133,6 +133,17 @@ def test_row_groups_are_read_on_across_their_borders() -> None:
     assert [(row.number, row.values["a"]) for row in rows] == [(n + 1, str(n)) for n in range(1000)]
 
 
+def test_a_cell_of_bytes_that_are_no_text_is_a_fault_of_its_row() -> None:
+    file = written({"a": pa.array([b"one", b"\xff\xfe", None, b"four"]), "b": pa.array([b"x", b"\xff", b"y", b"z"])})
+    rows = list(ParquetReader(file, limit_bytes=UNLIMITED))
+    assert [row.values for row in rows] == [{"a": "one", "b": "x"}, {}, {"a": None, "b": "y"}, {"a": "four", "b": "z"}]
+    assert [row.fault and (row.fault.field, row.fault.code) for row in rows] == [None, ("a", "not_utf8"), None, None]
+    file.seek(0)
+    [block] = ParquetReader(file, limit_bytes=UNLIMITED).blocks()
+    assert (block.numbers.tolist(), block.count, [row.number for row in block.faults]) == ([1, 3, 4], 4, [2])
+    assert block.columns["a"].to_pylist() == ["one", None, "four"]
+
+
 def test_a_file_that_is_given_up_is_no_fault(tmp_path: Path) -> None:
     unraisable: list[object] = []
     with pytest.MonkeyPatch.context() as patch, (tmp_path / "f").open("wb") as file:

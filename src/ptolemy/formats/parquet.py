@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, BinaryIO, Literal
 
@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 
 from ptolemy.formats.columns import ColumnsBlock
 from ptolemy.formats.rows import MAX_ROW_BYTES, FileRow, UnreadableFile
-from ptolemy.kernel.problems import TooLarge
+from ptolemy.kernel.problems import FieldError, TooLarge
 
 Kind = Literal["text", "number", "boolean", "date", "timestamp", "integer"]
 Cells = Any  # an Arrow array of strings
+Faults = dict[int, FieldError]
+"""What makes rows unreadable, by their place in a batch."""
 
 _AT_ONCE = 20_000
 _BLOCK_BYTES = 16 << 20
@@ -188,17 +190,26 @@ def _lengths(column: pa.Array[Any]) -> Any:
 
 
 def _block(batch: pa.RecordBatch, row: int) -> ColumnsBlock:
+    faults: Faults = {}
     with _damage():
-        columns = {name: _cells(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+        columns = {name: _cells(name, column, faults) for name, column in zip(batch.schema.names, batch, strict=True)}
     numbers = np.arange(row, row + len(batch), dtype=np.int64)
-    again = partial(_file_rows, columns, row, len(batch))
-    return ColumnsBlock(row, len(batch), numbers, columns, (), again, has_lines=False)
+    again = partial(_file_rows, columns, row, len(batch), faults)
+    if not faults:
+        return ColumnsBlock(row, len(batch), numbers, columns, (), again, has_lines=False)
+    sound = np.isin(np.arange(len(batch)), list(faults), invert=True)
+    kept = {name: cells.filter(pa.array(sound)) for name, cells in columns.items()}
+    unread = [FileRow(row + place, None, {}, fault) for place, fault in sorted(faults.items())]
+    return ColumnsBlock(row, len(batch), numbers[sound], kept, unread, again, has_lines=False)
 
 
-def _cells(column: pa.Array[Any]) -> Cells:
+def _cells(name: str, column: pa.Array[Any], faults: Faults) -> Cells:
+    """A column as text, with nulls for the cells that are none; `faults` gets those."""
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return _cells(column.dictionary_decode())
+        return _cells(name, column.dictionary_decode(), faults)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return _decoded(name, column, faults)
     if pa.types.is_timestamp(kind):
         # As UTC, then without its zone: with it, the library would write an offset of its own form.
         return pc.binary_join_element_wise(column.cast(pa.timestamp(kind.unit)).cast(pa.string()), "Z", "")
@@ -209,11 +220,28 @@ def _cells(column: pa.Array[Any]) -> Cells:
     return column.cast(pa.string())
 
 
-def _file_rows(columns: Mapping[str, Cells], first: int, count: int) -> Sequence[FileRow]:
+def _decoded(name: str, column: pa.Array[Any], faults: Faults) -> Cells:
+    """Bytes are text where they are UTF-8."""
+    with suppress(pa.ArrowInvalid):
+        return column.cast(pa.string())
+    texts: list[str | None] = []
+    for place, cell in enumerate(column.to_pylist()):
+        text = None
+        try:
+            text = None if cell is None else cell.decode()
+        except UnicodeDecodeError:
+            faults.setdefault(place, FieldError(name, "not_utf8", "must be text in UTF-8"))
+        texts.append(text)
+    return pa.array(texts, pa.string())
+
+
+def _file_rows(columns: Mapping[str, Cells], first: int, count: int, faults: Faults) -> Sequence[FileRow]:
     names, cells = list(columns), [column.to_pylist() for column in columns.values()]
     if not cells:
         return [FileRow(first + place, None, {}) for place in range(count)]
     return [
-        FileRow(number, None, dict(zip(names, row, strict=True)))
-        for number, row in enumerate(zip(*cells, strict=True), first)
+        FileRow(first + place, None, {}, faults[place])
+        if place in faults
+        else FileRow(first + place, None, dict(zip(names, row, strict=True)))
+        for place, row in enumerate(zip(*cells, strict=True))
     ]
