@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-import pyarrow
 import structlog
 
 from ptolemy.accounts import removal
@@ -44,6 +43,7 @@ from ptolemy.files import uploads
 from ptolemy.files.scratch import sweep_scratch
 from ptolemy.files.store import FileStore, StorageUnavailable
 from ptolemy.files.sweep import sweep
+from ptolemy.formats.memory import give_back
 from ptolemy.imports import source as imports
 from ptolemy.imports.requests import KIND as IMPORT
 from ptolemy.imports.run import ImportHandler
@@ -108,8 +108,7 @@ async def run_worker(
         handlers(database, files, working),
         concurrency=working.concurrency,
         schedules=[Schedule("upkeep", UPKEEP_SECONDS, UPKEEP), Schedule("backups", look_seconds, due.KIND)],
-        # Arrow keeps what one file has used for the next; but a server rests most of the day.
-        at_rest=pyarrow.default_memory_pool().release_unused,
+        at_rest=give_back,
         pace=working.pace,
     )
     courier = Courier(delivering)

@@ -31,9 +31,9 @@ class FileRow(NamedTuple):
 
 
 class Portion:
-    """How much of a file to read at once: `size` bytes, or as many as hold some 40,000 rows, however long those are."""
+    """How much of a file to read at once: `size` bytes, or as many as hold some 30,000 rows, however long those are."""
 
-    _ROWS, _LEAST, _MOST = 40_000, 1 << 20, 12 << 20
+    _ROWS, _LEAST, _MOST = 30_000, 1 << 20, 8 << 20
 
     def __init__(self, size: int | None) -> None:
         self._fixed, self.bytes = size is not None, size or self._LEAST
