@@ -30,46 +30,80 @@ _TEXTS = {
     "archived_at": "invalid_timestamp",
 }
 """The columns that hold text, each with the code of one that doesn't."""
+_NUMBERS = {str, int, Decimal, type(None)}
+"""What a value may be."""
+_VALUE, _FIELD_VALUES = attrgetter("value"), attrgetter("field_values")
 
 
-class _Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    id: str | None = None
+class _New(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A new value."""
+
     instrument_id: str | None = None
     instrument: str | None = None
     type_id: str | None = None
     timestamp: str | None = None
     value: Any = None
+
+
+class _Row(_New, forbid_unknown_fields=True, gc=False):
+    """A value of a backup, or one with custom fields."""
+
+    id: str | None = None
     field_values: dict[str, Any] | None = None
     created_at: str | None = None
     updated_at: str | None = None
     archived_at: str | None = None
 
 
-_ROWS = msgspec.json.Decoder(list[_Row], float_hook=Decimal)
+class _Decoder:
+    """Takes rows for new values until one of them is more: they cost a quarter less."""
+
+    def __init__(self, of: Callable[[type[_New]], Callable[[bytes], list[Any]]]) -> None:
+        self._new, self._any = of(_New), of(_Row)
+        self._are_new = True
+
+    def __call__(self, content: bytes) -> list[_New]:
+        if self._are_new:
+            try:
+                return self._new(content)
+            except msgspec.ValidationError:
+                self._are_new = False
+        return self._any(content)
 
 
-_LINES = msgspec.json.Decoder(_Row, float_hook=Decimal)
+def _array_of(row: type[_New]) -> Callable[[bytes], list[Any]]:
+    return msgspec.json.Decoder(list[row], float_hook=Decimal).decode  # type: ignore[valid-type] # a type all the same
+
+
+def _lines_of(row: type[_New]) -> Callable[[bytes], list[Any]]:
+    return msgspec.json.Decoder(row, float_hook=Decimal).decode_lines
 
 
 def read_json_columns(source: BinaryIO) -> Iterator[ColumnsBlock]:
     """The rows in blocks; `field_values` is a column of JSON text, null where there are none."""
-    for block in read_blocks(source, _ROWS.decode):
-        if block.rows is None or not _are_plain(block.rows):
+    for block in read_blocks(source, _Decoder(_array_of)):
+        columns = None if block.rows is None else _columns(block.rows)
+        if block.rows is None or columns is None:
             yield block_of_elements(block.first_row, block.content)
         else:
             # Not the block itself: its rows would stay until the columns are written.
-            yield _block(block.rows, block.first_row, partial(_elements, block.first_row, block.content))
+            again = partial(_elements, block.first_row, block.content)
+            yield _block(columns, len(block.rows), block.first_row, again)
 
 
 def read_ndjson_columns(source: BinaryIO) -> Iterator[ColumnsBlock]:
     """The same of NDJSON, where rows are told by their lines too."""
+    decode = _Decoder(_lines_of)
     for block in read_line_blocks(source):
-        rows = _decoded(block)
-        if rows is None or len(rows) != count(block) or not _are_plain(rows):
+        rows = _decoded(block, decode)
+        columns = None if rows is None or len(rows) != count(block) else _columns(rows)
+        if rows is None or columns is None:
             yield block_of_lines(block)
         else:
             offset = block.line - block.first_row if len(rows) == block.content.count(b"\n") else None
-            yield _block(rows, block.first_row, partial(_lines, block), line_offset=offset, has_lines=True)
+            yield _block(
+                columns, len(rows), block.first_row, partial(_lines, block), line_offset=offset, has_lines=True
+            )
 
 
 def block_of_elements(first_row: int, array: bytes) -> ColumnsBlock:
@@ -84,28 +118,24 @@ def block_of_lines(block: LinesBlock) -> ColumnsBlock:
 
 
 def _block(
-    rows: list[_Row],
+    columns: Mapping[str, pa.Array[Any]],
+    rows: int,
     first_row: int,
     again: Callable[[], Sequence[FileRow]],
     *,
     line_offset: int | None = None,
     has_lines: bool = False,
 ) -> ColumnsBlock:
-    numbers = np.arange(first_row, first_row + len(rows), dtype=np.int64)
-    return ColumnsBlock(first_row, len(rows), numbers, _columns(rows), (), again, line_offset, has_lines)
+    numbers = np.arange(first_row, first_row + rows, dtype=np.int64)
+    return ColumnsBlock(first_row, rows, numbers, columns, (), again, line_offset, has_lines)
 
 
-def _decoded(block: LinesBlock) -> list[_Row] | None:
+def _decoded(block: LinesBlock, decode: _Decoder) -> list[_New] | None:
     """The rows, or None where one of them is not what a row should be."""
     try:
-        return _LINES.decode_lines(block.content)
+        return decode(block.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _are_plain(rows: Sequence[_Row]) -> bool:
-    """Whether every value may be a number."""
-    return {type(row.value) for row in rows} <= {str, int, Decimal, type(None)}
 
 
 def _one_by_one(
@@ -122,8 +152,10 @@ def _one_by_one(
         if not wrong:
             sound.append(_Row(**row.values))
             numbers.append(row.number)
+    columns = _columns(sound)
+    assert columns is not None  # noqa: S101 - `_wrong` has looked
     numbered = np.array(numbers, dtype=np.int64)
-    return ColumnsBlock(first_row, len(file_rows), numbered, _columns(sound), faults, again, has_lines=has_lines)
+    return ColumnsBlock(first_row, len(file_rows), numbered, columns, faults, again, has_lines=has_lines)
 
 
 def _elements(first_row: int, array: bytes) -> Sequence[FileRow]:
@@ -156,12 +188,21 @@ def _wrong(values: Mapping[str, Any]) -> list[FieldError]:
     return faults
 
 
-def _columns(rows: Sequence[_Row]) -> dict[str, pa.Array[Any]]:
-    columns = {name: pa.array(list(map(attrgetter(name), rows)), pa.string()) for name in _TEXTS}
-    values = [row.value for row in rows]
-    if {type(value) for value in values} - {str, type(None)}:
+def _columns(rows: Sequence[_New]) -> dict[str, pa.Array[Any]] | None:
+    """By column; None where a value is nothing that a number may be written as."""
+    values = list(map(_VALUE, rows))
+    kinds = set(map(type, values))
+    if not kinds <= _NUMBERS:
+        return None
+    if kinds - {str, type(None)}:
         values = [value if value is None else str(value) for value in values]
-    columns["value"] = pa.array(values, pa.string())
-    filled = [msgspec.json.encode(row.field_values).decode() if row.field_values else None for row in rows]
+    columns = {"value": pa.array(values, pa.string())}
+    if not isinstance(next(iter(rows), None), _Row):
+        return columns | {name: _texts(rows, name) for name in _TEXTS if name in _New.__struct_fields__}
+    filled = [msgspec.json.encode(given).decode() if given else None for given in map(_FIELD_VALUES, rows)]
     columns["field_values"] = pa.array(filled, pa.string())
-    return columns
+    return columns | {name: _texts(rows, name) for name in _TEXTS}
+
+
+def _texts(rows: Sequence[_New], name: str) -> pa.Array[Any]:
+    return pa.array(list(map(attrgetter(name), rows)), pa.string())
