@@ -351,6 +351,7 @@ def bomb(made: Callable[[], bytes], because: str) -> Strike:
         worker = arena.ground.worker()
         # One small job first: what a worker has in memory then is what it has anyway.
         run.is_whole(run.begun())
+        arena.ground.seen.clear()
         idle = _resident(worker)
         again = work.begin(arena.stock).sending(exploding.content)
         job = again.begun()
