@@ -179,7 +179,7 @@ def test_a_directory_of_six_files_is_checked(
     assert [file.resource for file in report.files] == SIX
     (tmp_path / f"markets{ending}").unlink()
     [finding] = findings(tmp_path)
-    assert (finding.file, finding.kind) == ("markets.json", "incomplete")
+    assert (finding.file, finding.kind) == (f"markets{ending}", "incomplete")
 
 
 def test_a_reference_out_of_the_backup_is_found(workspace: Workspace, tmp_path: Path) -> None:

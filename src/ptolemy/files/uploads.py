@@ -157,7 +157,7 @@ async def whole(tx: Transaction, upload: Row) -> list[Part]:
     """All its parts; a 422 names the numbers that are missing, or says that the size is not what was announced."""
     found = await parts(tx, upload["id"])
     if gaps := _gaps([part.number for part in found]):
-        raise Invalid(FieldError("upload_id", "parts_missing", f"the upload lacks {gaps}: send them first"))
+        raise Invalid(FieldError("upload_id", "parts_missing", f"the upload lacks {gaps}: send what is missing first"))
     size = sum(part.size for part in found)
     if upload["size"] is not None and size != upload["size"]:
         reason = f"its parts have {size} bytes together, but {upload['size']} were announced"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -96,12 +96,13 @@ def _directory(path: Path, share: float) -> Backup:
     return Backup([alone(each, table) for table, each in found.items()], _missing(path, found))
 
 
-def _missing(directory: Path, found: Container[str]) -> list[Finding]:
+def _missing(directory: Path, found: Mapping[str, Path]) -> list[Finding]:
     """What the directory's own list says, else which of the guide's six files aren't there."""
     if (directory / LISTING).exists():
         return list(check_listing(directory))
+    ending = "".join(next(iter(found.values())).suffixes)
     return [
-        Finding(f"{table}.json", "incomplete", "the file is missing", "the other files", table)
+        Finding(f"{table}{ending}", "incomplete", "the file is missing", "the other files", table)
         for table in SIX
         if table not in found
     ]
