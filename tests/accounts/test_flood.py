@@ -123,6 +123,8 @@ async def test_who_leaves_gives_the_place_free() -> None:
         ("2001:db8:1:2::1", "2001:db8:1:2:ffff::", True),
         ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
         ("192.0.2.1", "192.0.2.2", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
         ("", "", True),
     ],
 )

@@ -10,6 +10,7 @@ from ptolemy.accounts.passwords import Passwords
 from ptolemy.accounts.people import add_person, is_email, new_password, person, person_by_email
 from ptolemy.accounts.sessions import SignedIn, end_sessions, open_session
 from ptolemy.accounts.throttle import forget_attempts, wait_for_turn
+from ptolemy.accounts.turns import client_of
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Session
@@ -70,7 +71,7 @@ async def sign_up(
     if not is_open:
         raise Forbidden("signup_closed", "nobody can sign up here: ask for an invitation to a workspace")
     passwords.refuse_in_vain(address)
-    await wait_for_turn(database, f"sign-up from {address}")
+    await wait_for_turn(database, f"sign-up from {client_of(address)}")
     hashed = await new_password(passwords, email, password, name, address=address)
     async with database.session() as session:
         new = await add_person(session, email, hashed, name)

@@ -85,7 +85,10 @@ def client_of(address: str) -> str:
         parsed = ip_address(address)
     except ValueError:
         return address
-    return str(parsed.packed[:8].hex()) if isinstance(parsed, IPv6Address) else str(parsed)
+    if isinstance(parsed, IPv6Address):
+        # A proxy that listens for both writes IPv4 like this: all of it lies in one network of IPv6.
+        return str(parsed.ipv4_mapped or parsed.packed[:8].hex())
+    return str(parsed)
 
 
 def _busy() -> Unavailable:
