@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import IPv6Address, ip_address
 
 from ptolemy.kernel.problems import Unavailable
@@ -43,8 +43,8 @@ class Turns:
             self._free -= 1
             return
         self.refuse_in_vain(address)
-        if self._is_full:
-            self._longest_line.pop().set_exception(_busy())
+        if self._is_full and not (last := self._longest_line.pop()).done():
+            last.set_exception(_busy())
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         line = self._lines.setdefault(client_of(address), deque())
         line.append(mine)
@@ -52,8 +52,9 @@ class Turns:
             await mine
         except asyncio.CancelledError:
             if mine.cancelled():
-                line.remove(mine)
-            else:
+                with suppress(ValueError):  # it was passed over already, or has given its place up
+                    line.remove(mine)
+            elif mine.exception() is None:
                 self._pass_on()
             raise
 
