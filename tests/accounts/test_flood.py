@@ -117,12 +117,46 @@ async def test_who_leaves_gives_the_place_free() -> None:
         pass
 
 
+@pytest.mark.parametrize("moment", ["as its turn comes", "as it gives its place up", "after it gave its place up"])
+async def test_who_leaves_at_an_unlucky_moment_takes_no_turn_along_and_leaves_none(moment: str) -> None:
+    turns, end = Turns(at_once=1, waiting=2), asyncio.Event()
+
+    async def come(address: str) -> None:
+        async with turns.taken(address):
+            await end.wait()
+
+    tasks = []
+    for address in ("a", "flood", "flood"):
+        tasks.append(asyncio.create_task(come(address)))
+        await asyncio.sleep(0)
+    leaving = tasks[1 if moment == "as its turn comes" else 2]
+    if moment != "as its turn comes":
+        tasks.append(asyncio.create_task(come("b")))
+    if moment == "after it gave its place up":
+        await asyncio.sleep(0)
+    elif moment == "as its turn comes":
+        end.set()
+    leaving.cancel()
+    end.set()
+    others = [task for task in tasks if task is not leaving]
+    await asyncio.gather(*others)
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    async with turns.taken("c"):
+        waits = asyncio.create_task(come("d"))
+        await asyncio.sleep(0)
+        assert not waits.done()
+    await waits
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
         ("2001:db8:1:2::1", "2001:db8:1:2:ffff::", True),
         ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
         ("192.0.2.1", "192.0.2.2", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
         ("", "", True),
     ],
 )

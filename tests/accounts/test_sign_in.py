@@ -6,12 +6,13 @@ import asyncio
 import time
 
 import pytest
+from argon2 import PasswordHasher
 
 from ptolemy.accounts.access import authenticate
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.accounts.people import create_person
 from ptolemy.accounts.sessions import refresh
-from ptolemy.accounts.sign_in import sign_in
+from ptolemy.accounts.sign_in import change_password, set_password, sign_in
 from ptolemy.accounts.throttle import FREE_ATTEMPTS
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
@@ -19,6 +20,7 @@ from ptolemy.kernel.problems import Conflict, Invalid, TooManyRequests, Unauthor
 from ptolemy.kernel.signing import Signer
 from tests.accounts.office import PASSWORD, Office
 
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 SIGNER = Signer("a secret key that only the tests know", "sessions")
 
 
@@ -127,6 +129,24 @@ async def test_attempts_are_forgotten_after_a_while(office: Office) -> None:
         await sign_in(office.database, office.passwords, "someone.else@example.com", "wrong password")
     async with office.database.session() as session:
         assert await session.value(Sql("select count(*) from sign_in_attempts")) == 1
+
+
+async def test_the_old_password_cannot_undo_a_change_that_came_while_it_was_checked(office: Office) -> None:
+    """Who has taken an account over must not keep it by a change that was under way as the operator took it back."""
+    tokens = await sign_in(office.database, office.passwords, office.email, PASSWORD)
+    session_id = (await authenticate(office.database, tokens.access_token, office.slug)).credential_id
+
+    class Overtaken(Passwords):
+        async def hash(self, password: str, **about: str) -> str:
+            await set_password(office.database, office.passwords, office.email, "what the operator has set")
+            return await super().hash(password, **about)
+
+    with pytest.raises(Invalid) as refused:
+        await change_password(
+            office.database, Overtaken(CHEAP), office.admin_id, session_id, PASSWORD, "what the thief has set"
+        )
+    assert refused.value.errors[0].code == "wrong_password"
+    await sign_in(office.database, office.passwords, office.email, "what the operator has set")
 
 
 @pytest.mark.parametrize("password", ["", "seven77", "x" * 257])

@@ -74,6 +74,20 @@ def test_many_sign_ups_from_one_address_are_slowed(sign_up: Ask, database_url: s
     assert 40 <= int(refused.headers["retry-after"]) <= 50
 
 
+def test_a_network_of_ipv6_is_slowed_as_one_address(open_url: str, database_url: str) -> None:
+    """Everybody has a network of them: each would else bring its own free attempts along."""
+    run(database_url, "delete from sign_in_attempts")
+
+    def sign_up_from(address: str) -> httpx.Response:
+        body = {"email": new_email(), "password": NEW_PASSWORD}
+        return httpx.post(f"{open_url}/v1/auth/signup", json=body, headers={"X-Forwarded-For": address})
+
+    answered(sign_up_from("2001:db8:1:2::1"), 200)
+    run(database_url, "update sign_in_attempts set attempts = 9, free_at = now() + interval '50 seconds'")
+    problem(sign_up_from("2001:db8:1:2:ffff::2"), 429, "too_many_attempts")
+    answered(sign_up_from("2001:db8:1:3::1"), 200)
+
+
 def test_nobody_keeps_others_from_signing_up_by_signing_in(sign_up: Ask, open_url: str, database_url: str) -> None:
     for email in ("sign-up from 127.0.0.1", "sign-up from ::1"):
         problem(post(open_url, "login", {"email": email, "password": "wrong password"}), 401, "invalid_credentials")

@@ -43,6 +43,17 @@ def test_every_read_of_the_export_signs_a_fresh_address(shop: Stock) -> None:
     assert httpx.get(again["download_url"]).status_code == 200
 
 
+def test_a_whole_workspace_is_downloaded_by_those_who_may_export_it(shop: Stock) -> None:
+    """Who only reads would else take along what they may not ask for."""
+    admin, robot = shop.workspace.admin, shop.workspace.robot
+    job = answered(admin.post("/exports", json={"resource_type": "workspace"}), 202)
+    assert shop.workspace.finished("exports", job)["status"] == "completed"
+    assert httpx.get(answered(admin.get(f"/exports/{job['id']}"), 200)["download_url"]).status_code == 200
+    [listed] = [each for each in answered(robot.get("/exports"), 200)["data"] if each["id"] == job["id"]]
+    for told in (answered(robot.get(f"/exports/{job['id']}"), 200), listed):
+        assert (told["download_url"], told["expires_at"]) == (None, None)
+
+
 def test_an_altered_address_is_a_403(download: str) -> None:
     head, _, signed = download.rpartition("/")
     for position in range(0, len(signed), 5):

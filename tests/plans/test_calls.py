@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from ptolemy.kernel.identifiers import uuid7
 from ptolemy.plans import call_counts, overage
 from ptolemy.plans.calls import Allowance, CallsRefused, Meter, Terms
 from tests.accounts.office import no_seed
+from tests.webhooks.desk import come_true
 
 TOKEN = uuid7()
 JULY, AUGUST = date(2026, 7, 1), date(2026, 8, 1)
@@ -131,6 +133,29 @@ async def test_a_lease_ends_with_its_month(database: Database, workspace_id: UUI
     assert (await meter.count(workspace_id, TOKEN, Terms(10_000))).remaining == 9_999
     clock.set("2026-08-01")
     assert (await meter.count(workspace_id, TOKEN, Terms(10_000))).remaining == 9_999
+
+
+async def test_a_lease_that_could_not_be_given_back_is_not_used_in_the_next_month(
+    database: Database, workspace_id: UUID
+) -> None:
+    clock, terms = Clock("2026-07-31"), Terms(2000)
+    meter = Meter(database, clock=clock)
+    assert await passed(meter, workspace_id, terms, 1) == 1
+    async with database.transaction(Caller(workspace_id, SYSTEM)) as tx:
+        # Whoever gives back waits here, until the connection breaks.
+        await call_counts.give_back(tx, JULY, 0)
+        giving_back = asyncio.create_task(meter.flush(give_back=True))
+
+        async def somebody_waits() -> bool | None:
+            return await tx.value(Sql("select exists (select from pg_locks where not granted)")) or None
+
+        await come_true(somebody_waits)
+        clock.set("2026-08-01")
+        assert await passed(meter, workspace_id, terms, 1) == 1
+        giving_back.cancel()
+        with suppress(asyncio.CancelledError):
+            await giving_back
+    assert await passed(meter, workspace_id, terms, 2200) == 1999
 
 
 async def test_a_limit_counts_what_the_month_has_used_before_it(database: Database, workspace_id: UUID) -> None:

@@ -99,6 +99,19 @@ async def test_what_waits_for_an_endpoint_that_was_switched_off_comes_when_it_is
     assert len(await desk.deliveries()) == 4
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["Mon, 01 Jan 99999999999999 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 -2300", "9" * 400, "Mon, 01 Jan 2026 +9e9"],
+)
+async def test_an_answer_counts_whatever_nonsense_its_retry_after_is(desk: Desk, receiver: Receiver, said: str) -> None:
+    answering(receiver, 200, Retry_After=said)
+    await desk.hook(receiver, "series.created")
+    await desk.happen()
+    async with desk.working():
+        [row] = await desk.settled("delivered")
+    assert (row["attempts"], row["response_status"]) == (1, 200)
+
+
 @pytest.mark.parametrize("in_words", [False, True], ids=["seconds", "date"])
 async def test_an_endpoint_may_ask_for_more_time(desk: Desk, receiver: Receiver, *, in_words: bool) -> None:
     until = format_datetime(datetime.now(UTC) + timedelta(seconds=3600), usegmt=True)

@@ -10,6 +10,7 @@ from ptolemy.accounts.passwords import Passwords
 from ptolemy.accounts.people import add_person, is_email, new_password, person, person_by_email
 from ptolemy.accounts.sessions import SignedIn, end_sessions, open_session
 from ptolemy.accounts.throttle import forget_attempts, wait_for_turn
+from ptolemy.accounts.turns import client_of
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Session
@@ -70,7 +71,7 @@ async def sign_up(
     if not is_open:
         raise Forbidden("signup_closed", "nobody can sign up here: ask for an invitation to a workspace")
     passwords.refuse_in_vain(address)
-    await wait_for_turn(database, f"sign-up from {address}")
+    await wait_for_turn(database, f"sign-up from {client_of(address)}")
     hashed = await new_password(passwords, email, password, name, address=address)
     async with database.session() as session:
         new = await add_person(session, email, hashed, name)
@@ -95,12 +96,18 @@ async def change_password(
         known = await person(session, user_id)
     await wait_for_turn(database, known["email"])
     if not await passwords.matches(current, known["password_hash"], address=address):
-        raise Invalid(FieldError("current_password", "wrong_password", "is not your password"))
+        raise _not_yours()
     await forget_attempts(database, known["email"])
     hashed = await passwords.hash(new, email=known["email"], field="new_password", address=address)
     async with database.session() as session:
-        await _store(session, user_id, hashed, but=session_id)
+        # Another change may have come while this was being checked: the old password must not undo that one.
+        if not await _store(session, user_id, hashed, old=known["password_hash"], but=session_id):
+            raise _not_yours()
     log.info("password_changed", user_id=str(user_id))
+
+
+def _not_yours() -> Invalid:
+    return Invalid(FieldError("current_password", "wrong_password", "is not your password"))
 
 
 async def set_password(database: Database, passwords: Passwords, email: str, password: str) -> Row:
@@ -116,6 +123,19 @@ async def set_password(database: Database, passwords: Passwords, email: str, pas
     return found
 
 
-async def _store(session: Session, user_id: UUID, hashed: str, *, but: UUID | None = None) -> None:
-    await session.run(Sql.of("update users set password_hash = ?, updated_at = now() where id = ?", hashed, user_id))
+async def _store(
+    session: Session, user_id: UUID, hashed: str, *, old: str | None = None, but: UUID | None = None
+) -> bool:
+    """Stores it and ends the person's sessions; False, and nothing, where the `old` one is no longer stored."""
+    statement = Sql.of(
+        "update users set password_hash = ?, updated_at = now()"
+        " where id = ? and (?::text is null or password_hash = ?)",
+        hashed,
+        user_id,
+        old,
+        old,
+    )
+    if not await session.run(statement):
+        return False
     await end_sessions(session, user_id, but=but)
+    return True

@@ -52,9 +52,9 @@ class Turns:
             await mine
         except asyncio.CancelledError:
             if mine.cancelled():
-                with suppress(ValueError):  # it was turned away in the same moment
+                with suppress(ValueError):  # it was passed over already, or has given its place up
                     line.remove(mine)
-            else:
+            elif mine.exception() is None:
                 self._pass_on()
             raise
 
@@ -86,7 +86,10 @@ def client_of(address: str) -> str:
         parsed = ip_address(address)
     except ValueError:
         return address
-    return str(parsed.packed[:8].hex()) if isinstance(parsed, IPv6Address) else str(parsed)
+    if isinstance(parsed, IPv6Address):
+        # A proxy that listens for both writes IPv4 like this: all of it lies in one network of IPv6.
+        return str(parsed.ipv4_mapped or parsed.packed[:8].hex())
+    return str(parsed)
 
 
 def _busy() -> Unavailable:

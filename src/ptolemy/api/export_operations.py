@@ -14,7 +14,7 @@ from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE
 from ptolemy.api.resource_types import ResourceType, admit_to_type
 from ptolemy.api.services import Call
-from ptolemy.catalogue import WHOLE_WORKSPACE
+from ptolemy.catalogue import WHOLE_WORKSPACE, asker_of
 from ptolemy.database.transaction import Row
 from ptolemy.engine import render
 from ptolemy.engine.filters import Condition
@@ -24,6 +24,7 @@ from ptolemy.exports.download import FILES, served_as
 from ptolemy.exports.requests import Compression, cancel_export, request_export
 from ptolemy.exports.resource import Exports
 from ptolemy.formats.detection import Format
+from ptolemy.kernel.actors import allows
 from ptolemy.kernel.problems import FieldError, Invalid
 
 
@@ -66,10 +67,12 @@ def export_operations() -> list[Operation]:
 
 class ExportHandlers(JobHandlers):
     async def document(self, call: Call, row: Row) -> dict[str, Any]:
-        """The job, with an address for its file signed just now."""
+        """The job; for those who may read as much, with an address for its file signed just now."""
         document = render.document(Exports, row) | {"download_url": None, "expires_at": None}
         kept = row["file_expires_at"] is not None and row["file_expires_at"] > datetime.now(UTC)
-        if row["status"] == "completed" and kept:
+        # A whole workspace is for those who may export it; all else every reader may read anyway.
+        may_read = row["resource_type"] != WHOLE_WORKSPACE or allows(call.signed_in.role, asker_of(WHOLE_WORKSPACE))
+        if row["status"] == "completed" and kept and may_read:
             signed = await signed_address(call, FILES.key_of(row), served_as(row))
             document["download_url"], document["expires_at"] = signed
         return document

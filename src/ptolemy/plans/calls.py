@@ -188,7 +188,8 @@ class Meter:
                             await call_counts.give_back(tx, month, returned)
                         known = await self._beyond(tx, account.terms, month)
             except BaseException:
-                account.leased_left += returned
+                if month == account.month:
+                    account.leased_left += returned
                 raise
             account.unleased -= unleased
             account.leased -= leased

@@ -140,9 +140,8 @@ def _retry_after(response: httpcore.Response) -> float | None:
             if text.isascii() and text.isdigit():
                 return min(float(text), _LONGEST_SECONDS)
             try:
-                until = parsedate_to_datetime(text)
-            except ValueError:
+                until = parsedate_to_datetime(text).astimezone(UTC)
+            except (ValueError, OverflowError):  # no date, or one beyond the year 9999
                 return None
-            now = datetime.now(UTC)
-            return min(max(0.0, (until.astimezone(UTC) - now).total_seconds()), _LONGEST_SECONDS)
+            return min(max(0.0, (until - datetime.now(UTC)).total_seconds()), _LONGEST_SECONDS)
     return None
