@@ -251,3 +251,21 @@ def test_a_workspace_has_at_most_five_hundred_open_invitations(workspace: Worksp
     )
     problem(workspace.admin.post("/invitations", json={"email": new_email()}), 409, "too_many_invitations")
     invited(workspace, "7@example.com")
+
+
+@pytest.mark.parametrize("becomes", ["editor", None], ids=["demoted", "removed"])
+def test_nobody_comes_back_by_an_invitation_of_their_own(
+    becomes: str | None, workspace: Workspace, product_database_url: str, events: Events
+) -> None:
+    _, secret = colleague(workspace, product_database_url, "admin")
+    theirs = workspace.client(secret)
+    mine = answered(theirs.get("/memberships/me"), 200)["id"]
+    back = answered(theirs.post("/invitations", json={"email": new_email(), "role": "admin"}), 201)
+    kept = invited(workspace, new_email())
+    if becomes:
+        answered(workspace.admin.patch(f"/memberships/{mine}", json={"role": becomes}), 200)
+    else:
+        answered(workspace.admin.delete(f"/memberships/{mine}"), 204)
+    problem(accept(workspace.url, back["token"]), 409, "invitation_withdrawn")
+    assert [str(each["resource_id"]) for each in events(event_type="invitation.deleted")] == [back["id"]]
+    answered(accept(workspace.url, kept["token"]), 200)

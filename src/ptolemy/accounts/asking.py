@@ -22,14 +22,14 @@ async def ask_for(tx: Transaction, kind: str, needs: Role, insert: Sql) -> Row:
     assert row is not None  # noqa: S101 - an insert that returns
     asked = None
     if tx.actor.type != "system" and tx.actor.id is not None:
-        await _hold_role(tx, tx.actor.id, needs)
+        await hold_role(tx, tx.actor.id, needs)
         asked = Asked(tx.actor.id, needs)
     await queue.enqueue(tx, kind, row["id"], tx.workspace_id, tx.caller.packed(), asked=asked)
     return row
 
 
-async def _hold_role(tx: Transaction, user_id: UUID, needs: Role) -> None:
-    """Nobody takes the role away until the commit: else they would find no job yet to end, and it would run."""
+async def hold_role(tx: Transaction, user_id: UUID, needs: Role) -> None:
+    """Nobody takes the role away until the commit: else they would find nothing yet to end, and it would go on."""
     statement = "select role from memberships where workspace_id = ? and user_id = ? for share"
     role = await tx.value(Sql.of(statement, tx.workspace_id, user_id))
     if role is None:

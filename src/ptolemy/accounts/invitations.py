@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from ptolemy.accounts.asking import hold_role
 from ptolemy.accounts.credentials import digest, kind_of, secret_of
+from ptolemy.accounts.departures import OPEN_INVITATION
 from ptolemy.accounts.memberships import add_member, checked_role
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.accounts.people import add_person, checked_email, new_password, person, person_by_email
@@ -34,8 +36,6 @@ MAILS_AN_HOUR = 5
 """To one address, from all workspaces together."""
 
 MAIL_JOB = "invitation_mail"
-
-_OPEN = "accepted_at is null and withdrawn_at is null"
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ async def invite(tx: Transaction, inviting: Inviting, email: str, role: str) -> 
     checked_email(email)
     checked = checked_role(role, ROLES)
     await tx.lock("invitations")
+    if tx.actor.id is not None:
+        await hold_role(tx, tx.actor.id, "admin")
     # First, so that who accepts the open one at this very moment is seen as a member.
     await _withdraw_open(tx, email)
     await _refuse_members(tx, email)
@@ -75,8 +77,8 @@ async def invite(tx: Transaction, inviting: Inviting, email: str, role: str) -> 
     token = token_of(inviting.signer, nonce)
     await tx.run(
         Sql.of(
-            "insert into invitations (workspace_id, id, token_hash, email, role, mail, expires_at)"
-            " values (?, ?, ?, ?, ?, ?, now() + ?::interval)",
+            "insert into invitations (workspace_id, id, token_hash, email, role, mail, expires_at, invited_by)"
+            " values (?, ?, ?, ?, ?, ?, now() + ?::interval, ?)",
             tx.workspace_id,
             invitation_id,
             digest(token),
@@ -84,6 +86,7 @@ async def invite(tx: Transaction, inviting: Inviting, email: str, role: str) -> 
             checked,
             "queued" if inviting.sends_mail else "none",
             LIFETIME,
+            tx.actor.id,
         )
     )
     if inviting.sends_mail:
@@ -122,7 +125,7 @@ async def _withdraw_open(tx: Transaction, email: str) -> None:
     old = await tx.row(
         Sql.of(
             "update invitations set withdrawn_at = now(), updated_at = now()"
-            f" where workspace_id = ? and lower(email) = lower(?) and {_OPEN} returning id, email",
+            f" where workspace_id = ? and lower(email) = lower(?) and {OPEN_INVITATION} returning id, email",
             tx.workspace_id,
             email,
         )
@@ -133,7 +136,8 @@ async def _withdraw_open(tx: Transaction, email: str) -> None:
 
 async def _refuse_too_many(tx: Transaction) -> None:
     pending = Sql.of(
-        f"select count(*) from invitations where workspace_id = ? and {_OPEN} and expires_at > now()", tx.workspace_id
+        f"select count(*) from invitations where workspace_id = ? and {OPEN_INVITATION} and expires_at > now()",
+        tx.workspace_id,
     )
     if await tx.value(pending) >= MAX_OPEN:
         raise Conflict("too_many_invitations", f"{MAX_OPEN} invitations are open: withdraw some first")

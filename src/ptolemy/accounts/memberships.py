@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from ptolemy.accounts.asking import end_jobs_beyond
+from ptolemy.accounts.departures import end_what_is_beyond
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.events.log import Entry, record
@@ -65,7 +65,7 @@ async def membership_of(tx: Transaction, user_id: UUID) -> Row:
 async def change_role(tx: Transaction, membership_id: UUID | None, role: str, *, expected: Check = anything) -> Row:
     """Another role for a member; the last admin keeps theirs, and robots are viewers or members.
 
-    Jobs that they asked for, and may not any more, end.
+    Jobs that they asked for, and may not any more, end; so do an admin's open invitations.
 
     `expected` looks at the membership as it is, and refuses what must not be changed.
     """
@@ -84,14 +84,14 @@ async def change_role(tx: Transaction, membership_id: UUID | None, role: str, *,
             old["id"],
         )
     )
-    await end_jobs_beyond(tx, old["user_id"], checked)
+    await end_what_is_beyond(tx, old["user_id"], checked)
     changes = {"role": {"from": old["role"], "to": checked}}
     await record(tx, [Entry("membership.updated", "membership", old["id"], _called(old), changes)])
     return await membership(tx, membership_id)
 
 
 async def remove_member(tx: Transaction, membership_id: UUID | None, *, expected: Check = anything) -> None:
-    """Takes a member out of the workspace; a robot's tokens are revoked with it, and their jobs end."""
+    """Takes a member out of the workspace: their tokens, if a robot, their jobs and open invitations end with it."""
     await tx.lock("memberships")
     old = await membership(tx, membership_id)
     expected(old)
@@ -105,7 +105,7 @@ async def remove_member(tx: Transaction, membership_id: UUID | None, *, expected
         )
     )
     await tx.run(Sql.of("delete from memberships where workspace_id = ? and id = ?", tx.workspace_id, old["id"]))
-    await end_jobs_beyond(tx, old["user_id"], None)
+    await end_what_is_beyond(tx, old["user_id"], None)
     changes = {"role": {"from": old["role"], "to": None}}
     await record(
         tx,
