@@ -30,7 +30,9 @@ def test_two_rows_that_break_a_unique_rule_do_not_make_ten_thousand_guilty(works
     assert (job["rows_failed"], job["rows_imported"]) == (2, 9_998 if on_error == "continue" else 0)
 
 
-def test_a_row_that_stays_out_leaves_its_id_to_the_next_one(workspace: Workspace) -> None:
+def test_a_row_that_stays_out_leaves_its_id_to_the_next_one(
+    workspace: Workspace, events: Callable[..., list[dict[str, Any]]]
+) -> None:
     workspace.equity()
     workspace.create("instruments", identifier="taken", name="T", type_id="equity")
     key = "01900000-0000-7000-8000-000000000001"
@@ -41,8 +43,7 @@ def test_a_row_that_stays_out_leaves_its_id_to_the_next_one(workspace: Workspace
         (3, "id", "conflict"),
     ]
     assert answered(workspace.robot.get(f"/instruments/{key}"), 200)["identifier"] == "free"
-    events = answered(workspace.robot.get("/events", params={"event_type": "instrument.created"}), 200)["data"]
-    assert [each["resource_identifier"] for each in events] == ["taken", "free"]
+    assert [each["resource_identifier"] for each in events(event_type="instrument.created")] == ["taken", "free"]
 
 
 FORMS = pytest.mark.parametrize(
