@@ -12,20 +12,26 @@ import pytest
 from tests.backups.archives import contents, packed_anew, unpacked
 from tests.backups.stock import fill_all
 from tests.crowd import at_once, crowd
-from tests.product import Workspace, answered, problem, refused_fields
+from tests.product import Workspace, answered, problem, refused_fields, wait_for
 
 NewWorkspace = Callable[[], Workspace]
 
 
-def events(workspace: Workspace, after: str | None = None) -> list[dict[str, Any]]:
-    """All events, those of jobs left out."""
+def events(workspace: Workspace) -> list[dict[str, Any]]:
+    """All events, those of jobs left out, once the feed tells them: it waits for the writers of other tests."""
+    number = answered(workspace.admin.post("/events/count", json={}), 200)["count"]
+    found = wait_for(lambda: each if len(each := _feed(workspace)) == number else None)
+    return [each for each in found if each["resource_type"] not in ("import", "export")]
+
+
+def _feed(workspace: Workspace) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     query: dict[str, Any] = {"limit": 200}
     while True:
         page = answered(workspace.admin.get("/events", params=query), 200)
         found += page["data"]
         if not page["meta"]["has_more"]:
-            return [each for each in found if each["resource_type"] not in ("import", "export")]
+            return found
         query["after"] = page["meta"]["next_cursor"]
 
 
