@@ -158,6 +158,25 @@ def test_a_backup_without_its_schema_is_told_in_one_message_before_row_1(
     assert job["error"] == "create these first, then import again: series close"
 
 
+@FORMS
+@pytest.mark.parametrize("resource_type", ["instruments", "time_series_values"])
+def test_a_file_whose_first_row_has_no_id_is_no_backup_and_its_rows_are_told_one_by_one(
+    workspace: Workspace, resource_type: str, form: Callable[[bytes], bytes]
+) -> None:
+    workspace.equity()
+    workspace.create("instruments", identifier="i", name="I", type_id="equity")
+    key = "01900000-0000-7000-8000-000000000001"
+    rows = (
+        f"id,identifier,name,type_id\n,a,A,equity\n{key},b,B,fund\n,c,C,equity\n"
+        if resource_type == "instruments"
+        else f"id,instrument,type_id,timestamp,value\n,i,close,2026-01-01,1\n{key},i,open,2026-01-01,1\n"
+        ",i,close,2026-01-02,1\n"
+    )
+    job = workspace.import_file(resource_type, form(rows.encode()), "continue")
+    assert (job["status"], job["rows_imported"]) == ("completed", 2)
+    assert [(e["row"], e["field"], e["code"]) for e in job["errors"]] == [(2, "type_id", "unknown_reference")]
+
+
 def test_the_same_file_twice_at_once_gets_a_warning(workspace: Workspace) -> None:
     workspace.equity()
     content = instruments(6_000, {})

@@ -23,7 +23,6 @@ _DEEPER = np.array([0, 0, 1, -1, 0], dtype=np.int64)
 _ELEMENT = msgspec.json.Decoder(float_hook=Decimal)
 _ELEMENTS = msgspec.json.Decoder(list[Any], float_hook=Decimal)
 _UNREAD = msgspec.json.Decoder(list[msgspec.Raw])
-_UNSOUND = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BETWEEN = (b"},\n{", b"},{", b"}, {", b"},\r\n{", b"},\n  {")
 _GUESSES = 6
 """How often to look further left: in a file of one line the last such comma may lie inside of an object."""
@@ -85,17 +84,18 @@ def _quick_cut(content: bytes, decode: Decode[T]) -> tuple[bytes, list[T] | None
             if end < 0:
                 break
             array = b"".join((b"[", memoryview(content)[: end + 1], b"]"))
-            rows = _decoded_if_sound(array, decode)
-            elements = rows if rows is not None else _decoded_if_sound(array, _UNREAD.decode)
+            rows = decoded_if_sound(array, decode)
+            elements = rows if rows is not None else decoded_if_sound(array, _UNREAD.decode)
             if elements is not None:
                 return array, rows, len(elements)
     return None
 
 
-def _decoded_if_sound(array: bytes, decode: Decode[T]) -> list[T] | None:
+def decoded_if_sound(content: bytes, decode: Decode[T]) -> list[T] | None:
+    """None where a row is not what `decode` takes, or no JSON."""
     try:
-        return decode(array)
-    except _UNSOUND:
+        return decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -115,7 +115,7 @@ def _by_structure(
         body = pending + chunk[:cut]
         if body.strip(_BLANK):
             array = b"[" + body + b"]"
-            yield JsonBlock(row, line, array, _decoded_if_sound(array, decode))
+            yield JsonBlock(row, line, array, decoded_if_sound(array, decode))
             row += len(commas) + (end is not None)
         elif end is None or row > 1 or len(commas):
             raise UnreadableFile("malformed_json", f"line {line}: a comma of the array has no element beside it")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -26,12 +27,17 @@ Spoken = dict[Reference, dict[str, set[str]]]
 def spoken_of(resource: type[Resource], rows: Iterable[FileRow], *, guarded: bool) -> Spoken:
     """What the rows of a backup name of the schema; rows without an `id` are new, and told one by one.
 
-    `guarded` texts are as a spreadsheet runs none of them.
+    A file is a backup if its first row carries an `id`: exports write it in every row. `guarded` texts are as a
+    spreadsheet runs none of them.
     """
     interchange = Interchange(resource)
     names = [name for name in interchange.names if name.reference.target.is_schema]
     found: Spoken = {name.reference: defaultdict(set) for name in names}
-    for row in rows:
+    sound = (row for row in rows if not row.fault)
+    first = next(sound, None)
+    if first is None or not first.values.get("id"):
+        return found
+    for row in chain([first], sound):
         if not row.values.get("id"):
             continue
         for name in names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any, BinaryIO
 
 import msgspec
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 
 from ptolemy.formats.columns import ColumnsBlock
 from ptolemy.formats.detection import Format
-from ptolemy.formats.json_array import read_blocks
+from ptolemy.formats.json_array import decoded_if_sound, read_blocks
 from ptolemy.formats.ndjson import read_line_blocks
 from ptolemy.formats.parquet import ParquetReader
 from ptolemy.formats.rows import UNLIMITED
@@ -30,24 +31,32 @@ _Found = dict[str, set[str]]
 def spoken_values(
     source: BinaryIO, file_format: Format, *, limit_bytes: int = UNLIMITED
 ) -> tuple[Sequence[str] | None, Spoken]:
-    """The declared columns, and the series of the rows that carry an `id`, each with the keys of its fields."""
+    """The declared columns, and the series of the rows that carry an `id`, each with the keys of its fields.
+
+    Nothing of a file whose first row carries none: that is no backup.
+    """
+    columns, blocks = _telling(source, file_format, limit_bytes)
     found: _Found = defaultdict(set)
-    columns: Sequence[str] | None = None
-    if file_format in ("json", "ndjson"):
-        for rows in (_elements if file_format == "json" else _lines)(source):
-            _hear_json(rows, found)
-    else:
-        columns, blocks = _telling(source, file_format, limit_bytes)
-        for each in blocks if "id" in columns else ():
+    first = next(filter(_count, blocks), None)
+    if first is not None and _begins_with_id(first):
+        for each in chain([first], blocks):
             _hear(each, found)
     return columns, {TimeSeriesValues.type_id: found}
 
 
-def _telling(source: BinaryIO, file_format: Format, limit_bytes: int) -> tuple[Sequence[str], Iterator[ColumnsBlock]]:
+def _telling(
+    source: BinaryIO, file_format: Format, limit_bytes: int
+) -> tuple[Sequence[str] | None, Iterator[Sequence[_Row] | ColumnsBlock]]:
+    if file_format == "json":
+        return None, _elements(source)
+    if file_format == "ndjson":
+        return None, _lines(source)
     if file_format == "csv":
-        return read_guarded(source, only=_tells)
-    reader = ParquetReader(source, limit_bytes=limit_bytes)
-    return reader.columns, reader.blocks(only=_tells)
+        columns, blocks = read_guarded(source, only=_tells)
+    else:
+        reader = ParquetReader(source, limit_bytes=limit_bytes)
+        columns, blocks = reader.columns, reader.blocks(only=_tells)
+    return columns, blocks if "id" in columns else iter(())
 
 
 def _tells(column: str) -> bool:
@@ -72,15 +81,23 @@ def _elements(source: BinaryIO) -> Iterator[Sequence[_Row] | ColumnsBlock]:
 
 def _lines(source: BinaryIO) -> Iterator[Sequence[_Row] | ColumnsBlock]:
     for block in read_line_blocks(source):
-        try:
-            yield _LINES.decode_lines(block.content)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            yield block_of_lines(block)
+        rows = decoded_if_sound(block.content, _LINES.decode_lines)
+        yield block_of_lines(block) if rows is None else rows
 
 
-def _hear_json(rows: Sequence[_Row] | ColumnsBlock, found: _Found) -> None:
+def _count(rows: Sequence[_Row] | ColumnsBlock) -> int:
+    return len(rows.numbers) if isinstance(rows, ColumnsBlock) else len(rows)
+
+
+def _begins_with_id(rows: Sequence[_Row] | ColumnsBlock) -> bool:
+    if not isinstance(rows, ColumnsBlock):
+        return bool(rows[0].id)
+    return "id" in rows.columns and bool(rows.columns["id"][0].as_py())
+
+
+def _hear(rows: Sequence[_Row] | ColumnsBlock, found: _Found) -> None:
     if isinstance(rows, ColumnsBlock):
-        _hear(rows, found)
+        _hear_columns(rows, found)
         return
     for row in rows:
         if row.id and row.type_id is not None:
@@ -89,7 +106,7 @@ def _hear_json(rows: Sequence[_Row] | ColumnsBlock, found: _Found) -> None:
                 keys.update(row.field_values)
 
 
-def _hear(block: ColumnsBlock, found: _Found) -> None:
+def _hear_columns(block: ColumnsBlock, found: _Found) -> None:
     ids, series = block.columns.get("id"), block.columns.get("type_id")
     if ids is None or series is None or ids.null_count == len(ids):
         return
