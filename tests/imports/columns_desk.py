@@ -44,8 +44,9 @@ class Desk:
 
 
 async def loader_of(tx: Transaction, *, staged: bool = False) -> ValuesLoader:
+    """`staged` asks for the way that Citus needs, on any database."""
     loader = await ValuesLoader.load(tx)
-    loader._staged = staged
+    loader._staged |= staged
     return loader
 
 
