@@ -14,6 +14,7 @@ REMEMBERED = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_stateme
 
 _TABLE = re.compile(r'\b(?:from|join|into|update|copy)\s+(?:only\s+)?"?([a-z_]+)')
 _UNSTABLE = re.compile(r"\bclock_timestamp\(|\b(?:coalesce\(|case )[^=]*\bnow\(\)")
+_UNSTABLE_MERGE = re.compile(r"\bdo update\b.*\b(?:now|clock_timestamp)\(")
 _SAYS_WORKSPACE = re.compile(r"\bworkspace_id\b\S* = (\$|')")
 _OWN_NUMBERS = re.compile(r"\bpg_current_(snapshot|xact_id)\b")
 _SETTLED = "pg_snapshot_xmin(pg_current_snapshot())"
@@ -48,6 +49,8 @@ def fault(statement: str, tenant_tables: set[str]) -> str | None:
         return "takes the worker's number of a transaction for the coordinator's"
     if text.startswith("update") and _UNSTABLE.search(text):
         return "computes an instant where it can't be computed beforehand"
+    if _UNSTABLE_MERGE.search(text):
+        return "computes an instant for a row that is there already: take that of the new one (`excluded`)"
     return "sets a setting by a function" if "set_config(" in text else None
 
 

@@ -18,6 +18,11 @@ TENANT = {"instruments", "time_series_values"}
         ("insert into instruments (workspace_id) select $1 from unnest($2) n", "becomes a COPY"),
         ("update instruments set archived_at = clock_timestamp() where workspace_id = $1", "computes an instant"),
         (
+            "insert into instruments as i (workspace_id, id) values ($1, $2)"
+            " on conflict (workspace_id, id) do update set recorded_at = now()",
+            "computes an instant for a row",
+        ),
+        (
             "select i.*, array(select v.value from time_series_values v where v.workspace_id = i.workspace_id)"
             " from instruments i where i.workspace_id = $1 for update",
             "has a query within it",

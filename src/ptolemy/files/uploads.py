@@ -140,7 +140,8 @@ async def _replace(tx: Transaction, upload_id: UUID, part: Part, stored_as: str)
             "insert into upload_parts (workspace_id, upload_id, number, size, sha256, stored_as)"
             " values (?, ?, ?, ?, ?, ?)"
             " on conflict (workspace_id, upload_id, number) do update"
-            " set size = excluded.size, sha256 = excluded.sha256, stored_as = excluded.stored_as, recorded_at = now()",
+            " set size = excluded.size, sha256 = excluded.sha256, stored_as = excluded.stored_as,"
+            " recorded_at = excluded.recorded_at",
             tx.workspace_id,
             upload_id,
             part.number,
