@@ -89,6 +89,13 @@ def new_database(request: pytest.FixtureRequest) -> Callable[[], AbstractContext
     return lambda: house.migrated_database(server, request.config.stash[_RUN])
 
 
+@pytest.fixture
+def one_server(pytestconfig: pytest.Config) -> None:
+    """For a test whose transaction makes roles, or puts foreign keys off: the nodes of a cluster don't know of it."""
+    if pytestconfig.getoption("on_citus"):
+        pytest.skip("needs a database on one server")
+
+
 @pytest.fixture(scope="module")
 def database_url(new_database: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
     """A migrated, empty database of the module's own."""

@@ -40,6 +40,7 @@ async def test_every_table_has_the_second_wall_or_belongs_to_no_workspace(victim
     assert {row["owner"] for row in rows} == {OWNER}
 
 
+@pytest.mark.usefixtures("one_server")
 async def test_a_statement_that_forgets_the_workspace_reaches_no_other(victim: tuple[Driver, UUID]) -> None:
     driver, workspace_id = victim
     tables = await _tenant_tables(driver)
@@ -58,6 +59,7 @@ async def test_a_statement_that_forgets_the_workspace_reaches_no_other(victim: t
     assert not reached
 
 
+@pytest.mark.usefixtures("one_server")
 async def test_no_row_can_be_put_into_another_workspace(victim: tuple[Driver, UUID]) -> None:
     driver, workspace_id = victim
     for table in await _tenant_tables(driver):
