@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Network
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -138,13 +139,23 @@ def _kind_of_setting(field: FieldInfo) -> str:
         return ", ".join(f"`{word}`" for word in get_args(field.annotation))
     if get_args(annotation):
         annotation = get_args(annotation)[0]
-    kinds = {ByteSize: "size", Path: "path", SecretStr: "text, kept secret", int: "whole number", str: "text"}
+    kinds = {
+        bool: "`true`, `false`",
+        ByteSize: "size",
+        int: "whole number",
+        IPv4Network: "networks",
+        Path: "path",
+        SecretStr: "text, kept secret",
+        str: "text",
+    }
     return kinds[annotation] if annotation in kinds else str(annotation)
 
 
 def _default_of_setting(name: str, field: FieldInfo) -> str:
     if field.default_factory is not None:
         return {"data_dir": WHERE_DATA_LIES}[name]
+    if isinstance(field.default, tuple):
+        return ", ".join(f"`{each}`" for each in field.default)
     return "" if field.default is None else f"`{field.default}`"
 
 

@@ -26,7 +26,7 @@ class _Told(NamedTuple):
 _ENDED = ("completed", "failed", "cancelled")
 
 _BESIDE_RESOURCES = {
-    "backup": _Told("member", (*_ENDED, "verification_failed", "overdue", "pruned", "prune_refused")),
+    "backup": _Told("admin", (*_ENDED, "verification_failed", "overdue", "pruned", "prune_refused")),
     "backup_policy": _Told("admin", ("created", "updated", "deleted")),
     "export": _Told("viewer", _ENDED),
     "import": _Told("viewer", _ENDED),
@@ -39,7 +39,10 @@ _BESIDE_RESOURCES = {
     "webhook": _Told("viewer", ("created", "updated", "deleted", "deactivated", "secret_rotated", "tested")),
     "workspace": _Told("viewer", ("created", "updated")),
 }
-"""By what stands before the dot of the type; of the catalogue's resources see `_of`."""
+"""By what stands before the dot of the type; of the catalogue's resources see `_of`.
+
+Members read backups, but for where they lie: their events tell that.
+"""
 
 
 def _of(resource: Resource) -> _Told:

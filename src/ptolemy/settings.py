@@ -93,6 +93,14 @@ def _networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
         raise ValueError("must be networks like 10.20.0.0/16, joined by commas") from None
 
 
+def _proxies(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        # What is empty is taken as not set, here as for every setting.
+        return () if value == "none" else _networks(value)
+    except ValueError:
+        raise ValueError("must be addresses, or networks like 10.20.0.0/16, joined by commas; or none") from None
+
+
 def _sender(text: str) -> str:
     found = [address for _, address in getaddresses([text])]
     if not text.isprintable() or len(found) != 1 or not re.fullmatch(r"[^\s@<>,;:]+@[^\s@<>,;:]+", found[0]):
@@ -149,6 +157,11 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="The network address to listen on; `0.0.0.0` is all of them.")
     port: int = Field(8000, ge=0, le=65535, description="The TCP port to listen on; 0 takes a free one.")
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_proxies)] = Field(
+        (ip_network("127.0.0.1/32"), ip_network("::1/128")),
+        description="Proxies that are believed when they say whose request they hand on (`X-Forwarded-For`,"
+        " `X-Forwarded-Proto`): their addresses, or networks, joined by commas; `none` believes nobody.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     jobs_at_once: int = Field(
         2,

@@ -68,7 +68,7 @@ WHO_IS_TOLD: dict[str, Who] = {
     "membership": "admin",
     "token": "admin",
     "backup_policy": "admin",
-    "backup": "member",
+    "backup": "admin",
     "restore": "member",
 }
 """The least role that events of a resource are shown to; of all the others every reader is told."""

@@ -53,7 +53,8 @@ async def test_a_flood_of_sign_ins_is_turned_away_and_keeps_nobody_else_waiting(
     still_waiting: list[int] = []
     await asyncio.to_thread(meanwhile)
     told = Counter(answer.status_code for answer in answers)
-    assert set(told) == {401, 503} and told[401] >= 2, told
+    # More passwords at once than one client may get wrong: those are put off before they wait for a turn.
+    assert set(told) - {429} == {401, 503} and told[401] >= 2, told
     assert still_waiting[0] > 0
     refused = next(answer for answer in answers if answer.status_code == 503)
     problem(refused, 503, "sign_in_busy")

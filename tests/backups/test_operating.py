@@ -48,8 +48,8 @@ def test_pruning_where_there_is_no_policy_is_no_fault(vault: Vault, tmp_path: Pa
     assert "no workspace 'no-such'" in failed(nowhere)
 
 
-def doctor(vault: Vault, data_dir: Path) -> list[dict[str, str]]:
-    done = ptolemy("doctor", "--json", data_dir=data_dir, **variables(vault))
+def doctor(vault: Vault, data_dir: Path, **more: str) -> list[dict[str, str]]:
+    done = ptolemy("doctor", "--json", data_dir=data_dir, **(variables(vault) | more))
     return [each for each in json.loads(done.stdout)["checks"] if each["name"] == "backups"]
 
 
@@ -72,6 +72,29 @@ def test_the_doctor_looks_at_the_age_of_the_newest_good_backup(vault: Vault, tmp
     [found] = doctor(vault, tmp_path)
     assert found["level"] == "error"
     wait_for(lambda: True if vault.told("backup.overdue") else None)
+
+
+def test_a_policy_whose_destination_is_allowed_no_more_is_a_warning(vault: Vault, tmp_path: Path) -> None:
+    vault.directory.parent.mkdir(exist_ok=True)
+    buckets = {"PTOLEMY_BACKUP_BUCKETS": vault.bucket.url}
+    for name, destination in (("offsite", f"{vault.bucket.url}/acme"), ("nightly", vault.directory.as_uri())):
+        vault.policy(name=name, destination=destination)
+    [found] = doctor(vault, tmp_path, **buckets)
+    assert found["level"] == "ok"
+    [found] = doctor(vault, tmp_path)
+    assert (found["level"], found["advice"]) == (
+        "warning",
+        "allow it, with the same settings on every host, or let an admin change the policy",
+    )
+    assert f"'offsite' in {vault.workspace.slug} will fail: {vault.bucket.url}/acme is in no bucket" in found["found"]
+    assert "PTOLEMY_BACKUP_BUCKETS" in found["found"]
+    other = {"PTOLEMY_BACKUP_DIRECTORIES": str(tmp_path)}
+    [found] = doctor(vault, tmp_path, **buckets, **other)
+    assert found["level"] == "warning" and "'nightly'" in found["found"]
+    for policy in answered(vault.workspace.admin.get("/backup-policies"), 200)["data"]:
+        answered(vault.workspace.admin.patch(f"/backup-policies/{policy['id']}", json={"active": False}), 200)
+    [found] = doctor(vault, tmp_path)
+    assert found["level"] == "ok"
 
 
 def test_a_directory_that_the_operator_named_and_that_is_not_there_is_an_error(vault: Vault, tmp_path: Path) -> None:

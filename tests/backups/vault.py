@@ -56,7 +56,7 @@ class Vault:
 
     def runs(self, **wanted: Any) -> list[dict[str, Any]]:
         """The newest first."""
-        found: list[dict[str, Any]] = answered(self.workspace.robot.get("/backups", params=wanted), 200)["data"]
+        found: list[dict[str, Any]] = answered(self.workspace.admin.get("/backups", params=wanted), 200)["data"]
         return found
 
     def next_run(self, policy: dict[str, Any], *, beyond: int = 0) -> dict[str, Any]:
@@ -73,7 +73,9 @@ class Vault:
         """A run asked for by hand, once it has ended."""
         asked = {"policy_id": policy["id"]} if policy else {}
         job = answered(self.workspace.admin.post("/backups", json=asked | more), 202)
-        return self.workspace.finished("backups", job)
+        self.workspace.finished("backups", job)
+        run: dict[str, Any] = answered(self.workspace.admin.get(f"/backups/{job['id']}"), 200)
+        return run
 
     def at(self, run: dict[str, Any]) -> Path:
         """The file of a run in the directory."""

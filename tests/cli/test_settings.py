@@ -34,6 +34,9 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("PTOLEMY_BACKUP_BUCKETS", "s3://good,s3://", "s3://bucket/prefix"),
         ("PTOLEMY_BACKUP_BUCKETS", "s3://bucket/../x", "s3://bucket/prefix"),
         ("PTOLEMY_BACKUP_BUCKETS", "s3://bucket//x", "s3://bucket/prefix"),
+        ("PTOLEMY_TRUSTED_PROXIES", "proxy.example.com", "addresses, or networks like 10.20.0.0/16"),
+        ("PTOLEMY_TRUSTED_PROXIES", "10.20.0.1,10.20.0.1/16", "addresses, or networks like 10.20.0.0/16"),
+        ("PTOLEMY_TRUSTED_PROXIES", "*", "or none, got '*'"),
         ("PTOLEMY_STORAGE_URL", "gs://bucket", "file://"),
         ("PTOLEMY_STORAGE_URL", "file://host/share", "file://"),
         ("PTOLEMY_PUBLIC_URL", "ptolemy.example.com", "https://"),
@@ -108,6 +111,16 @@ def test_buckets_for_backups_are_none_unless_told(monkeypatch: pytest.MonkeyPatc
     assert load_settings().backup_buckets == ()
     monkeypatch.setenv("PTOLEMY_BACKUP_BUCKETS", "s3://one/, s3://two/a/b")
     assert load_settings().backup_buckets == ("s3://one", "s3://two/a/b")
+
+
+def test_proxies_on_this_host_are_trusted_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for said, meant in (
+        ("", ["127.0.0.1/32", "::1/128"]),
+        ("none", []),
+        ("10.0.0.1, 2001:db8::/32", ["10.0.0.1/32", "2001:db8::/32"]),
+    ):
+        monkeypatch.setenv("PTOLEMY_TRUSTED_PROXIES", said)
+        assert [str(each) for each in load_settings().trusted_proxies] == meant
 
 
 def test_the_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ import structlog
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.accounts.people import add_person, is_email, new_password, person, person_by_email
 from ptolemy.accounts.sessions import SignedIn, end_sessions, open_session
-from ptolemy.accounts.throttle import forget_attempts, wait_for_turn
+from ptolemy.accounts.throttle import forget_attempts, give_back, wait_for_turn
 from ptolemy.accounts.turns import client_of
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Session
-from ptolemy.kernel.problems import FieldError, Forbidden, Invalid, NotFound, Unauthorized
+from ptolemy.kernel.problems import FieldError, Forbidden, Invalid, NotFound, Unauthorized, Unavailable
 
 log = structlog.get_logger("ptolemy.accounts")
 
@@ -34,13 +34,18 @@ async def recognised(database: Database, passwords: Passwords, email: str, passw
     passwords.refuse_in_vain(address)
     # What is no e-mail has one count for all of it: it may be the name of another count, or a text without end.
     counted = email if is_email(email) else ""
-    await wait_for_turn(database, counted)
+    await wait_for_turn(database, counted, guesser=address)
     async with database.session() as session:
         found = await person_by_email(session, email) if counted else None
     stored = found["password_hash"] if found else None
-    if not await passwords.matches(password, stored, address=address) or found is None:
+    try:
+        matches = await passwords.matches(password, stored, address=address)
+    except Unavailable:
+        await give_back(database, address)
+        raise
+    if not matches or found is None:
         raise Unauthorized("invalid_credentials", "the e-mail or the password is wrong")
-    await forget_attempts(database, email)
+    await forget_attempts(database, email, guesser=address)
     return found
 
 

@@ -119,13 +119,25 @@ class BackupHandlers(JobHandlers):
         return await self.page(call, replace(list_query(Backups, call.query), sort=[("id", "desc")]))
 
     async def document(self, call: Call, row: Row) -> dict[str, Any]:
-        """The run; for those who may export the workspace, with an address for its file where the server has it."""
+        """The run; for those who may export the workspace, with an address for its file where the server has it.
+
+        Where it lies is for those who may read its policy.
+        """
         document = render.document(Backups, row) | {"download_url": None, "download_expires_at": None}
         kept = row["file_expires_at"] is not None and row["file_expires_at"] > call.services.backups.now()
         if kept and allows(call.signed_in.role, "editor"):
             signed = await signed_address(call, OWN_FILES.key_of(row), SERVED_AS)
             document["download_url"], document["download_expires_at"] = signed
-        return document
+        return document if allows(call.signed_in.role, "admin") else document | _without_place(row)
+
+
+def _without_place(run: Row) -> dict[str, Any]:
+    """What of a run is told otherwise to who may not know where it lies: a destination that fails names itself."""
+    hidden: dict[str, Any] = {"destination": None, "location": None}
+    on_its_way = run["destination"] is not None and run["sha256"] is not None and run["location"] is None
+    if on_its_way and run["error"] is not None:
+        hidden["error"] = "the backup didn't get to its destination: admins are told why"
+    return hidden
 
 
 _JOBS = BackupHandlers(Backups, "backups", cancel_backup)

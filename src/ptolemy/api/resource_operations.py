@@ -208,7 +208,8 @@ class Handlers:
 
 
 def list_query(resource: type[Resource], asked: Any) -> Query:
-    """What the query parameters of a list ask for."""
+    """What the query parameters of a list ask for; what can't be included is refused here, for every list."""
+    includes.parse(resource, _paths(asked.include))
     if asked.ids == "":
         raise Invalid(FieldError("ids", "empty", "must name at least one record"))
     return Query(

@@ -96,7 +96,7 @@ class Call:
 
     @property
     def client_address(self) -> str:
-        """The network address that asks; a proxy on this host says whose it is."""
+        """The network address that asks; a proxy that the operator trusts says whose it is."""
         return self.request.client.host if self.request.client else ""
 
     def sent(self) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def open_destination(url: str, patience: Patience = BRIEF) -> FileStore:
     try:
         return open_store(url, patience)
     except BaseError as error:
-        raise StorageUnavailable("storage_unavailable", f"{url} can't be used: {error}") from error
+        raise StorageUnavailable("storage_unavailable", "the backup's destination can't be used") from error
 
 
 def key_at_destination(slug: str, policy_id: UUID, policy_name: str, run_id: UUID, taken_at: datetime) -> str:

@@ -69,7 +69,8 @@ def check_has_file(run: Row) -> None:
 async def fetch(store: FileStore, key: str, copy: Path, run: Row) -> None:
     """Reads a run's file into `copy`; raises `Damaged` where it is lost, or its size or hash isn't that of the run."""
     size, digest = 0, hashlib.sha256()
-    where = run["location"] or f"the server's own copy ({key})"
+    # Who reads this need not know where backups lie: admins see `location` beside.
+    where = "the file at the backup's destination" if run["location"] else "the server's own copy of the backup"
     with room_for("the server's temporary directory has no room for the backup"), copy.open("wb") as file:
         try:
             async for block in store.read(key):

@@ -31,6 +31,7 @@ class PolicyHealth:
     workspace_id: UUID
     policy_id: UUID
     policy_name: str
+    destination: str
     period: timedelta | None
     age: timedelta
     newest_good_at: datetime | None
@@ -126,6 +127,7 @@ def _health(policy: Row, now: datetime) -> PolicyHealth:
         policy["workspace_id"],
         policy["id"],
         policy["name"],
+        policy["destination"],
         _period(policy, now),
         max(now - since, timedelta(0)),
         newest,

@@ -48,7 +48,8 @@ class Backups(Resource):
     """One backup of the whole workspace, as of `taken_at`.
 
     Where `destination` is null the file lies in the server's own file store, until `file_expires_at`. A file at a
-    destination lies at `location`, until retention takes it at `removed_at`.
+    destination lies at `location`, until retention takes it at `removed_at`. Both are told to admins alone, as policies
+    are: for others they are null.
     """
 
     singular = "backup"

@@ -1,11 +1,13 @@
-"""Are there good backups that are young enough?"""
+"""Are there good backups that are young enough, and may the next ones go where they are meant to?"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ptolemy.backups.destinations import refusal
 from ptolemy.backups.health import PolicyHealth, health_everywhere
+from ptolemy.backups.surroundings import Surroundings
 from ptolemy.cli.findings import Finding, error, fine, warning
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
@@ -15,7 +17,7 @@ _ADVICE = "look at the errors of its runs (`GET /backups`), and whether a worker
 
 
 async def backup_findings(settings: Settings, dsn: str) -> list[Finding]:
-    """One for each policy that is late; one in all where none is."""
+    """One for each policy that is late or will fail; one in all where none is."""
     database = await Database.open(dsn, app_connections=1, owner_connections=1)
     try:
         async with database.session() as session:
@@ -25,7 +27,20 @@ async def backup_findings(settings: Settings, dsn: str) -> list[Finding]:
         await database.close()
     missing = [_missing(str(each)) for each in _chosen_directories(settings) if not each.is_dir()]
     late = [_late(slugs.get(each.workspace_id, "?"), each) for each in policies if each.level != "ok"]
-    return [*missing, *late] or [_all_well(policies)]
+    surroundings = Surroundings(settings.allowed_backup_directories, settings.backup_buckets)
+    refused = [
+        _refused(slugs.get(each.workspace_id, "?"), each, reason)
+        for each in policies
+        if (reason := await refusal(each.destination, surroundings))
+    ]
+    return [*missing, *refused, *late] or [_all_well(policies)]
+
+
+def _refused(slug: str, policy: PolicyHealth, reason: str) -> Finding:
+    found = f"the next backup of {policy.policy_name!r} in {slug} will fail: {policy.destination} {reason}"
+    return warning(
+        "backups", found, "allow it, with the same settings on every host, or let an admin change the policy"
+    )
 
 
 def _late(slug: str, policy: PolicyHealth) -> Finding:

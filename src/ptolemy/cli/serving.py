@@ -6,8 +6,9 @@ import asyncio
 import os
 import shlex
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import uvicorn
@@ -69,12 +70,13 @@ async def _serve(settings: Settings, listener: socket.socket, chosen_data_dir: P
         api = _Api(
             create_app(lambda: open_product(configuration)),
             ready=lambda: print(f"{ready}\n{greeting}", end="", flush=True),
+            proxies=settings.trusted_proxies,
         )
         await api.serve([listener])
 
 
 class _Api(uvicorn.Server):
-    def __init__(self, app: ASGIApp, ready: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, ready: Callable[[], None], proxies: Sequence[IPv4Network | IPv6Network]) -> None:
         config = uvicorn.Config(
             app,
             http="httptools",
@@ -83,6 +85,8 @@ class _Api(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
+            # Of what a chain of them says the last address counts that is none of theirs: a client can't write it.
+            forwarded_allow_ips=[written for each in proxies for written in _written(each)],
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         super().__init__(config)
@@ -98,6 +102,13 @@ class _Api(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         # Signals are ours: uvicorn raises them again at its end, which would kill us before the database is closed.
         yield
+
+
+def _written(network: IPv4Network | IPv6Network) -> Sequence[str]:
+    """The network, and for IPv4 how a proxy that listens for both writes it (RFC 4291, 2.5.5.2)."""
+    if isinstance(network, IPv6Network):
+        return [str(network)]
+    return [str(network), f"::ffff:{network.network_address}/{96 + network.prefixlen}"]
 
 
 def _configuration(settings: Settings, dsn: str) -> Configuration:
