@@ -78,11 +78,13 @@ def set_password(
     from ptolemy.accounts import sign_in
     from ptolemy.accounts.passwords import Passwords
     from ptolemy.cli.failures import explained, run
+    from ptolemy.cli.logs import configure_logs
     from ptolemy.cli.opening import open_database
     from ptolemy.settings import load_settings
 
     with explained():
         settings = load_settings(data_dir=data_dir)
+    configure_logs(settings.log_level)  # else the line about it would go to stdout
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _asked()
 
     async def work() -> Row:
