@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -132,3 +133,20 @@ def test_nothing_is_sent_in_the_clear_where_encryption_was_asked_for(
         wait_for(lambda: mail_of(office, invitation, "failed"))
     assert not box.letters
     assert "not for everybody" not in repr(encrypted)
+
+
+def test_a_mail_server_that_does_not_answer_holds_up_no_other_job(
+    configuration: Configuration, database_url: str
+) -> None:
+    silent = socket.create_server(("127.0.0.1", 0))
+    server = MailServer("127.0.0.1", silent.getsockname()[1], "none", "ptolemy@example.com")
+    # The mail server ends first: nobody is left to wait for it.
+    with serving(replace(configuration, mail_server=server)) as url, silent:
+        office = Workspace(url, f"w-{new_email()[:12]}", signed_in(url, database_url))
+        answered(office.admin.post(f"{url}/v1/workspaces", json={"slug": office.slug}), 201)
+        for _ in range(6):
+            invited(office, new_email())
+        called, _ = silent.accept()
+        with called:
+            asked = answered(office.admin.post("/exports", json={"resource_type": "instruments"}), 202)
+            assert office.finished("exports", asked)["status"] == "completed"
