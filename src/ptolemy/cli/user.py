@@ -38,7 +38,8 @@ def create(
 ) -> None:
     """Create a person who can sign in.
 
-    One who exists already is only added to the workspace, and keeps their password.
+    One who exists already is only added to the workspace, and keeps their password: make sure that it is them, or set
+    another with `ptolemy user set-password`. Nobody has checked whose e-mail it is.
     """
     from ptolemy.accounts.passwords import Passwords
     from ptolemy.cli.failures import explained, run
