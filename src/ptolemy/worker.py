@@ -111,14 +111,18 @@ async def run_worker(
         at_rest=give_back,
         pace=working.pace,
     )
-    courier = Courier(delivering)
+    working_off: list[Runner | Courier] = [runner, Courier(delivering)]
+    if working.letters:
+        # A mail server that doesn't answer holds up e-mails, and no export.
+        by_mail = {MAIL_JOB: InvitationMailHandler(database, working.letters)}
+        working_off.append(Runner(database, by_mail, concurrency=1, pace=working.pace))
     async with ringing(database):
-        tasks = [asyncio.create_task(runner.run()), asyncio.create_task(courier.run())]
+        tasks = [asyncio.create_task(each.run()) for each in working_off]
         stopped = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((*tasks, stopped), return_when=asyncio.FIRST_COMPLETED)
-            runner.stop()
-            courier.stop()
+            for each in working_off:
+                each.stop()
             await asyncio.gather(*tasks)
         finally:
             stopped.cancel()
@@ -128,9 +132,8 @@ async def run_worker(
 
 
 def handlers(database: Database, files: FileStore, working: Working) -> Mapping[str, Handler]:
-    """Who does which kind of job."""
-    limit, letters = working.unpacked_limit_bytes, working.letters
-    by_mail: dict[str, Handler] = {MAIL_JOB: InvitationMailHandler(database, letters)} if letters else {}
+    """Who does which kind of job, but for e-mails."""
+    limit = working.unpacked_limit_bytes
     return {
         BACKUP: BackupHandler(database, files, working.backups, unpacked_limit_bytes=limit),
         due.KIND: DueHandler(database, working.backups),
@@ -143,7 +146,6 @@ def handlers(database: Database, files: FileStore, working: Working) -> Mapping[
         RESTORE: RestoreHandler(database, files, unpacked_limit_bytes=limit),
         removal.KIND: RemovalHandler(database, files),
         UPKEEP: UpkeepHandler(database, files, working.events_days),
-        **by_mail,
     }
 
 

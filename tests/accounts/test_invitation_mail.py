@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,21 @@ def test_nobody_is_written_to_again_and_again(office: Workspace, box: Postbox) -
     invited(office, new_email())
 
 
+def test_nobody_writes_to_half_the_world_by_withdrawing_what_was_sent(office: Workspace, database_url: str) -> None:
+    sent = invited(office, new_email())
+    assert office.admin.delete(f"/invitations/{sent['id']}").status_code == 204
+    copies = (
+        "insert into invitations"
+        " (workspace_id, id, token_hash, email, role, mail, expires_at, withdrawn_at, invited_by)"
+        " select i.workspace_id, gen_random_uuid(), decode(md5(n::text), 'hex'), n || i.email, i.role, 'sent',"
+        " i.expires_at, now(), i.invited_by from invitations i, generate_series(2, 500) n where i.id = $1"
+    )
+    run(database_url, copies, sent["id"])
+    answered(office.admin.post(f"{office.url}/v1/workspaces", json={"slug": (other := f"w-{new_email()[:12]}")}), 201)
+    elsewhere = office.admin.post(f"{office.url}/v1/workspaces/{other}/invitations", json={"email": new_email()})
+    problem(elsewhere, 429, "too_many_attempts")
+
+
 def test_a_letter_that_can_not_be_taken_yet_is_sent_later(office: Workspace, box: Postbox, database_url: str) -> None:
     box.answers.append("451 later")
     email = new_email()
@@ -132,3 +148,20 @@ def test_nothing_is_sent_in_the_clear_where_encryption_was_asked_for(
         wait_for(lambda: mail_of(office, invitation, "failed"))
     assert not box.letters
     assert "not for everybody" not in repr(encrypted)
+
+
+def test_a_mail_server_that_does_not_answer_holds_up_no_other_job(
+    configuration: Configuration, database_url: str
+) -> None:
+    silent = socket.create_server(("127.0.0.1", 0))
+    server = MailServer("127.0.0.1", silent.getsockname()[1], "none", "ptolemy@example.com")
+    # The mail server ends first: nobody is left to wait for it.
+    with serving(replace(configuration, mail_server=server)) as url, silent:
+        office = Workspace(url, f"w-{new_email()[:12]}", signed_in(url, database_url))
+        answered(office.admin.post(f"{url}/v1/workspaces", json={"slug": office.slug}), 201)
+        for _ in range(6):
+            invited(office, new_email())
+        called, _ = silent.accept()
+        with called:
+            asked = answered(office.admin.post("/exports", json={"resource_type": "instruments"}), 202)
+            assert office.finished("exports", asked)["status"] == "completed"

@@ -187,7 +187,11 @@ def test_an_invitation_that_is_none_of_ours_is_unknown(workspace: Workspace, sec
     problem(accept(workspace.url, secret), 404, "unknown_invitation")
 
 
-@pytest.mark.parametrize("email", ["", "bob", "a@b@c", "a b@c", "a@b\0", "a,b@c", "x<a@b>", "a@b\r\nBcc: x@y", 5, None])
+# The last text is decoded by mail programs, to `eve@x, bob@y` (RFC 2047).
+ADDRESSES = ["", "bob", "a@b@c", "a b@c", "a@b\0", "a,b@c", "x<a@b>", "a@b\r\nBcc: x@y", "=?utf-8?q?eve=40x=2C_bob?=@y"]
+
+
+@pytest.mark.parametrize("email", [*ADDRESSES, 5, None])
 def test_only_an_e_mail_address_is_invited(workspace: Workspace, email: object) -> None:
     assert list(refused_fields(workspace.admin.post("/invitations", json={"email": email}))) == ["email"]
 

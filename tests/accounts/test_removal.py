@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from ptolemy.accounts.removal import remove_late_arrivals
 from ptolemy.database.pool import Database
@@ -120,6 +121,16 @@ def test_a_workspace_is_removed_only_where_its_slug_is_typed(confirm: str, works
 
 def test_a_workspace_is_not_removed_without_confirmation(workspace: Workspace) -> None:
     assert list(refused_fields(workspace.admin.delete("/"))) == ["confirm"]
+
+
+def test_the_log_tells_who_removed_a_workspace_by_id_only(workspace: Workspace) -> None:
+    me = answered(workspace.admin.get("/memberships/me"), 200)
+    workspace_id = str(id_of(workspace))
+    with capture_logs() as told:
+        assert removed(workspace).status_code == 204
+    [line] = [each for each in told if each["event"] == "workspace_removed" and each["workspace_id"] == workspace_id]
+    assert (line["actor_type"], line["actor_id"]) == ("human", me["user_id"])
+    assert me["email"] not in str(line)
 
 
 def test_only_an_admin_removes_a_workspace(workspace: Workspace) -> None:

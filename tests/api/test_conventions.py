@@ -29,6 +29,7 @@ JSON = {"content-type": "application/json"}
         ("PATCH", "/imports"),
         ("DELETE", "/exports/x"),
         ("PUT", "/"),
+        ("TRACE", "/instruments"),
     ],
 )
 def test_a_method_that_an_address_lacks_is_a_405(shop: Stock, method: str, path: str) -> None:

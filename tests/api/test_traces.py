@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -126,6 +128,52 @@ def test_a_refusal_is_no_failure_of_the_span(workspace: Workspace) -> None:
         problem(workspace.robot.get("/instruments/none"), 404, "not_found")
         [span] = wait_for(lambda: collector.named("get_workspaces_workspace_instruments_id") or None)
     assert span.status.code != Status.STATUS_CODE_ERROR
+
+
+def test_a_span_tells_of_a_refusal_neither_the_person_nor_what_was_sent(workspace: Workspace) -> None:
+    email, sent = "somebody.else@example.com", "what-nobody-but-the-sender-may-know"
+    with collecting() as (collector, url), tracing.traces_to(url):
+        for expected in (201, 409):
+            body = {"identifier": sent, "name": "N"}
+            assert workspace.admin.post("/series", json=body).status_code == expected
+        problem(workspace.admin.patch(f"/series/{sent}", json={"kind": f"{sent}-2"}), 422, "invalid_values")
+        answered(workspace.admin.post("/invitations", json={"email": email}), 201)
+        problem(workspace.admin.post("/invitations", json={"email": email, "role": sent}), 422, "invalid_values")
+        wait_for(lambda: len(collector.named("post_workspaces_workspace_invitations")) == 2 or None)
+        wait_for(lambda: len(collector.named("post_workspaces_workspace_series")) == 2 or None)
+    for secret in (email, sent, "Traceback"):
+        assert secret.encode() not in collector.bodies
+
+
+def test_a_transaction_that_is_refused_is_no_failure_and_none_stands_alone(workspace: Workspace) -> None:
+    with collecting() as (collector, url), tracing.traces_to(url):
+        body = {"identifier": "close", "name": "Close"}
+        answered(workspace.admin.post("/series", json=body), 201)
+        problem(workspace.admin.post("/series", json=body), 409, "duplicate")
+        workspace.export("instruments")
+        wait_for(lambda: len(collector.named("post_workspaces_workspace_series")) == 2 or None)
+        wait_for(lambda: collector.named("job export") or None)
+    found = collector.named("transaction")
+    assert found and all(span.parent_span_id for span in found)
+    assert not [span for span in found if span.status.code == Status.STATUS_CODE_ERROR]
+
+
+def test_a_delivery_to_a_webhook_is_a_span(workspace: Workspace) -> None:
+    made = answered(workspace.admin.post("/webhooks", json={"url": "https://nowhere.invalid/with-a-secret"}), 201)
+    with collecting() as (collector, url), tracing.traces_to(url):
+        delivery = answered(workspace.admin.post(f"/webhooks/{made['id']}/test"), 202)
+        [span] = wait_for(lambda: collector.named("webhook delivery") or None)
+    assert said(span)["ptolemy.delivery_id"] == delivery["id"]
+    assert span.kind == Span.SPAN_KIND_CLIENT and span.status.code == Status.STATUS_CODE_ERROR
+    assert b"with-a-secret" not in collector.bodies
+
+
+def test_a_collector_that_is_away_keeps_no_process_from_its_end(workspace: Workspace) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with tracing.traces_to(f"http://127.0.0.1:{silent.getsockname()[1]}"):
+            answered(workspace.robot.get("/instruments"), 200)
+            began = time.monotonic()
+        assert time.monotonic() - began < tracing.LAST_SPANS_SECONDS + 2
 
 
 def test_a_collector_that_is_away_holds_nobody_up(workspace: Workspace) -> None:

@@ -90,8 +90,10 @@ def test_the_operator_sets_a_forgotten_password_and_ends_all_sessions(acme: Serv
     old = httpx.post(f"{acme.url}/v1/auth/login", json=login).json()
     new = "a password that eve has thought of"
     done = ptolemy("user", "set-password", "Eve@example.com", "--password-stdin", data_dir=acme.data_dir, stdin=new)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "eve@example.com" in done.stdout and new not in done.stdout
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "eve@example.com has a new password, and has to sign in again everywhere\n"
+    assert json.loads(done.stderr)["event"] == "password_set_by_operator"
+    assert "eve@example.com" not in done.stderr and new not in done.stderr
     headers = {"Authorization": f"Bearer {old['access_token']}"}
     assert httpx.get(f"{acme.url}/v1/auth/me", headers=headers).status_code == 401
     refresh = {"refresh_token": old["refresh_token"]}

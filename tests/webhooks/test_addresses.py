@@ -118,6 +118,7 @@ async def test_no_name_leads_to_a_private_address(addresses: Sequence[str], rece
         reason = await get_through(f"{scheme}://hooks.example.com:{receiver.port}/", Guard(resolve=resolve))
         assert reason is not None
         assert "no public address" in reason or (scheme == "http" and "must be https" in reason)
+        assert not [address for address in addresses if address in reason], "the network behind is not told of"
     assert not receiver.received
 
 

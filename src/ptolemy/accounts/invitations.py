@@ -30,7 +30,10 @@ from ptolemy.kernel.signing import Signer
 
 LIFETIME = timedelta(days=7)
 MAX_OPEN = 500
-"""In one workspace: nobody sends mail to half the world through a server that is open to everybody."""
+"""In one workspace."""
+
+MAILS_A_DAY = 500
+"""By one person, withdrawn ones too: nobody writes to half the world through a server that is open to everybody."""
 
 MAILS_AN_HOUR = 5
 """To one address, from all workspaces together."""
@@ -72,6 +75,7 @@ async def invite(tx: Transaction, inviting: Inviting, email: str, role: str) -> 
     await _refuse_members(tx, email)
     await _refuse_too_many(tx)
     if inviting.sends_mail:
+        await _refuse_mass_mail(tx)
         await _spare_inbox(tx, email)
     nonce, invitation_id = secrets.token_bytes(32), uuid7()
     token = token_of(inviting.signer, nonce)
@@ -106,6 +110,18 @@ async def _refuse_members(tx: Transaction, email: str) -> None:
     )
     if await tx.value(member):
         raise Conflict("already_member", f"{email} belongs to this workspace already")
+
+
+async def _refuse_mass_mail(tx: Transaction) -> None:
+    """Refuses a person who has written to very many today, from whatever workspaces."""
+    today = Sql.of(
+        "select count(*) from invitations"
+        " where invited_by = ? and mail <> 'none' and created_at > now() - interval '1 day'",
+        tx.actor.id,
+    )
+    if await tx.value(today) >= MAILS_A_DAY:
+        detail = f"you have sent {MAILS_A_DAY} invitations within a day: try again later"
+        raise TooManyRequests("too_many_attempts", detail, retry_after_seconds=3600)
 
 
 async def _spare_inbox(tx: Transaction, email: str) -> None:

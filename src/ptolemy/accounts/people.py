@@ -21,7 +21,8 @@ MAX_EMAIL = 254
 
 def is_email(text: str) -> bool:
     """Has the shape of an address; whether mail arrives there, only mail can tell."""
-    return len(text) <= MAX_EMAIL and text.isprintable() and bool(_EMAIL.fullmatch(text))
+    # Mail programs decode `=?…?=` (RFC 2047), and what comes out may be another address, or two.
+    return len(text) <= MAX_EMAIL and text.isprintable() and "=?" not in text and bool(_EMAIL.fullmatch(text))
 
 
 def checked_email(email: str) -> str:

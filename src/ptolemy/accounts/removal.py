@@ -56,7 +56,8 @@ async def remove_workspace(tx: Transaction, confirm: str) -> None:
     await tx.run(Sql.of("delete from users where id = any(?)", robots))
     await tx.run(Sql.of("insert into removed_workspaces (id) values (?)", tx.workspace_id))
     await queue.enqueue(tx, KIND, uuid7(), None, {"workspace": str(tx.workspace_id)})
-    log.info("workspace_removed", workspace_id=str(tx.workspace_id), slug=confirm, by=tx.actor.name)
+    who = {"actor_type": tx.actor.type, "actor_id": str(tx.actor.id)}
+    log.info("workspace_removed", workspace_id=str(tx.workspace_id), slug=confirm, **who)
 
 
 async def _robots_of_its_own(tx: Transaction) -> list[UUID]:

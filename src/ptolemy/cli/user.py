@@ -38,7 +38,8 @@ def create(
 ) -> None:
     """Create a person who can sign in.
 
-    One who exists already is only added to the workspace, and keeps their password.
+    One who exists already is only added to the workspace, and keeps their password: make sure that it is them, or set
+    another with `ptolemy user set-password`. Nobody has checked whose e-mail it is.
     """
     from ptolemy.accounts.passwords import Passwords
     from ptolemy.cli.failures import explained, run
@@ -78,11 +79,13 @@ def set_password(
     from ptolemy.accounts import sign_in
     from ptolemy.accounts.passwords import Passwords
     from ptolemy.cli.failures import explained, run
+    from ptolemy.cli.logs import configure_logs
     from ptolemy.cli.opening import open_database
     from ptolemy.settings import load_settings
 
     with explained():
         settings = load_settings(data_dir=data_dir)
+    configure_logs(settings.log_level)  # else the line about it would go to stdout
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _asked()
 
     async def work() -> Row:

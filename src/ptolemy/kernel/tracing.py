@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from ptolemy.kernel.problems import Problem
+
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
+
+LAST_SPANS_SECONDS = 5
+"""How long a process that ends waits for a collector to take the spans of its last moments."""
 
 _working: ContextVar[str | None] = ContextVar("working", default=None)
 _NOTHING: AbstractContextManager[Any] = nullcontext()
@@ -34,7 +40,7 @@ def traces_to(collector_url: str | None) -> Iterator[None]:
     except ImportError:
         raise TracingUnavailable("PTOLEMY_TRACES_URL needs an extra: pip install 'ptolemy-data[otel]'") from None
     # Not the global one: a library that traces by itself would tell what we keep silent about, like signed addresses.
-    provider = TracerProvider(resource=Resource.create({"service.name": "ptolemy"}))
+    provider = TracerProvider(resource=Resource.create({"service.name": "ptolemy"}), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{collector_url}/v1/traces")))
     with traced_by(provider):
         yield
@@ -42,21 +48,24 @@ def traces_to(collector_url: str | None) -> Iterator[None]:
 
 @contextmanager
 def traced_by(provider: TracerProvider) -> Iterator[None]:
-    """Makes spans with the provider while the block lasts, and lets it send what it has at the end."""
+    """Makes spans with the provider while the block lasts, and gives it a moment to send what it has at the end."""
     global _tracer  # noqa: PLW0603 - one a process
     _tracer = provider.get_tracer("ptolemy")
     try:
         yield
     finally:
         _tracer = None
-        provider.shutdown()
+        # The SDK would ask a collector that is away for half a minute.
+        ending = threading.Thread(target=provider.shutdown, name="last spans", daemon=True)
+        ending.start()
+        ending.join(LAST_SPANS_SECONDS)
 
 
-def span(name: str, attributes: Mapping[str, Any] | None = None) -> AbstractContextManager[Any]:
-    """A span around the block, within that of the request or the job; costs a look where nothing is traced."""
-    if _tracer is None:
+def span(name: str) -> AbstractContextManager[Any]:
+    """A span around the block, within that of a request or a job; outside of them, and untraced, nothing."""
+    if _tracer is None or _working.get() is None:
         return _NOTHING
-    return _tracer.start_as_current_span(name, attributes=attributes)  # type: ignore[no-any-return] # not typed for its absence
+    return _current(name)
 
 
 def request_span(method: str, headers: Mapping[str, str]) -> AbstractContextManager[Any]:
@@ -82,6 +91,15 @@ def job_span(name: str, attributes: Mapping[str, Any], asked_by: str | None) -> 
     return _outermost(name, attributes=attributes, links=[Link(asker)] if asker.is_valid else [])
 
 
+def delivery_span(attributes: Mapping[str, Any]) -> AbstractContextManager[Any]:
+    """A span around an attempt to deliver an event to a webhook, in a trace of its own."""
+    if _tracer is None:
+        return _NOTHING
+    from opentelemetry.trace import SpanKind  # noqa: PLC0415 - an extra
+
+    return _outermost("webhook delivery", kind=SpanKind.CLIENT, attributes=attributes)
+
+
 def traceparent() -> str | None:
     """What names the span of this request or job, for work that it asks for; None where nothing is traced."""
     return _working.get()
@@ -91,7 +109,7 @@ def traceparent() -> str | None:
 def _outermost(name: str, **more: Any) -> Iterator[Any]:
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415 - an extra
 
-    with _tracer.start_as_current_span(name, **more) as current:
+    with _current(name, **more) as current:
         carrier: dict[str, str] = {}
         TraceContextTextMapPropagator().inject(carrier)
         before = _working.set(carrier.get("traceparent"))
@@ -101,12 +119,25 @@ def _outermost(name: str, **more: Any) -> Iterator[Any]:
             _working.reset(before)
 
 
+@contextmanager
+def _current(name: str, **more: Any) -> Iterator[Any]:
+    """A span that tells an exception by its type alone: its message may name people, or repeat what somebody sent."""
+    silent = {"record_exception": False, "set_status_on_exception": False}
+    with _tracer.start_as_current_span(name, **silent, **more) as current:
+        try:
+            yield current
+        except Exception as error:
+            if not isinstance(error, Problem):
+                describe(current, name, {"error.type": type(error).__name__}, failed=True)
+            raise
+
+
 def is_on() -> bool:
     return _tracer is not None
 
 
 def describe(current: Any, name: str, attributes: Mapping[str, Any], *, failed: bool) -> None:
-    """Gives the span of `request_span` what is known only at its end."""
+    """Gives a span what is known only at its end; one of nothing is left alone."""
     if current is None:
         return
     from opentelemetry.trace import StatusCode  # noqa: PLC0415 - an extra

@@ -101,11 +101,10 @@ class Guard:
         if any(address in network for network in self._allowed):
             return
         if not is_public(address):
-            whose = "" if where.literal else f"{where.host} is "
-            raise Refused(
-                "forbidden_address",
-                f"{whose}{address}, which is no public address; the operator can allow it (PTOLEMY_WEBHOOK_ALLOW)",
-            )
+            # Not which one: names of the operator's network are no business of an endpoint's admin.
+            leads = f"{address} is" if where.literal else f"{where.host} leads to"
+            reason = f"{leads} no public address; the operator can allow it (PTOLEMY_WEBHOOK_ALLOW)"
+            raise Refused("forbidden_address", reason)
         if where.scheme != "https":
             raise Refused("https_required", "must be https: only addresses that the operator allows may be http")
         if where.port not in _WEB_PORTS and where.port < _FIRST_FREE_PORT:

@@ -14,6 +14,7 @@ import structlog
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
+from ptolemy.kernel import tracing
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.sealing import Sealer
 from ptolemy.webhooks import deliveries
@@ -167,6 +168,19 @@ class EndpointQueue:
         self._ended = self._ended[len(outcomes) :]
 
     async def _attempt(self, waiting: _Waiting) -> Outcome:
+        about = {
+            "ptolemy.workspace_id": str(self._caller.workspace_id),
+            "ptolemy.webhook_id": str(self._webhook_id),
+            "ptolemy.delivery_id": str(waiting.delivery["id"]),
+            "ptolemy.attempt": waiting.delivery["attempts"] + 1,
+        }
+        with tracing.delivery_span(about) as span:
+            outcome = await self._tried(waiting)
+            status = {"http.response.status_code": outcome.response_status} if outcome.response_status else {}
+            tracing.describe(span, "webhook delivery", status, failed=not outcome.delivered)
+        return outcome
+
+    async def _tried(self, waiting: _Waiting) -> Outcome:
         delivery, at, started = waiting.delivery, self._with.clock(), time.monotonic()
         answer, reason = None, None
         if waiting.body is None:
