@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
+import asyncpg
 import pytest
 
-from tests.product import Workspace, answered, refused_fields
+from tests.product import Workspace, answered, refused_fields, wait_for
 
 Events = Callable[..., list[dict[str, Any]]]
 
@@ -84,6 +86,75 @@ def test_the_later_of_two_rows_of_one_name_says_what_stays(workspace: Workspace)
     content = "identifier,name,type_id\nanz,First,equity\nbhp,Once,equity\nanz,Second,equity\nbhp,Twice,equity\n"
     assert counts(upsert(workspace, "instruments", content, "identifier")) == ("completed", 1, 3, 0)
     assert (instrument(workspace, "anz")["name"], instrument(workspace, "bhp")["name"]) == ("Second", "Twice")
+
+
+def test_every_row_of_one_name_is_told_of_as_if_it_stood_alone(workspace: Workspace, events: Events) -> None:
+    record = instrument(workspace, "bhp")["id"]
+    rows: list[dict[str, Any]] = [
+        {"name": "First", "extras": {"b": 1, "aa": 100}},
+        {"field_values": {"shares": "10.0"}},
+        {"field_values": {"shares": "many"}},
+        {"extras": {"aa": 100, "b": 1}},
+        {"name": "Last", "field_values": {"sector": None}},
+        {"identifier": "rio"},
+        {"identifier": "bhp2"},
+        {"name": "BHP", "extras": None},
+        {"archived_at": "2026-01-01"},
+    ]
+    job = upsert(workspace, "instruments", json.dumps([{"id": record, **row} for row in rows]), "id")
+    assert counts(job) == ("completed", 0, 6, 2)
+    assert [(error["row"], error["field"], error["code"]) for error in job["errors"]] == [
+        (3, "field_values.shares", "invalid_number"),
+        (6, "identifier", "conflict"),
+    ]
+    extras = {"b": 1, "aa": 100}
+    first = {"sector": "Materials", "shares": "10"}
+    told = [
+        ("updated", {"name": ("BHP", "First"), "extras": (None, extras)}),
+        ("updated", {"extra_fields_snapshot": (first, first | {"shares": "10.0"})}),
+        (
+            "updated",
+            {"name": ("First", "Last"), "extra_fields_snapshot": (first | {"shares": "10.0"}, {"shares": "10.0"})},
+        ),
+        ("updated", {"identifier": ("bhp", "bhp2")}),
+        ("updated", {"name": ("Last", "BHP"), "extras": (extras, None)}),
+        ("archived", {"archived_at": (None, "2026-01-01T00:00:00Z")}),
+    ]
+    assert [
+        (event["event_type"], {of: (change["from"], change["to"]) for of, change in event["changes"].items()})
+        for event in events(resource_id=record)[1:]
+    ] == [(f"instrument.{verb}", changes) for verb, changes in told]
+    after = instrument(workspace, record)
+    assert (after["name"], after["identifier"], after["extras"]) == ("BHP", "bhp2", None)
+    assert after["extra_fields_snapshot"] == {"shares": "10.0"}
+
+
+def test_many_rows_of_one_name_leave_few_versions_of_its_record_behind(
+    workspace: Workspace, events: Events, product_database_url: str
+) -> None:
+    before = updates(product_database_url)
+    rows = "".join(f"anz,Name {number},equity\n" for number in range(400))
+    job = upsert(workspace, "instruments", f"identifier,name,type_id\n{rows}", "identifier", on_error="abort")
+    assert counts(job) == ("completed", 1, 399, 0)
+    assert len(events(resource_type="instrument", resource_identifier="anz")) == 400
+    assert instrument(workspace, "anz")["name"] == "Name 399"
+    assert wait_for(lambda: (updates(product_database_url) - before) or None) < 100
+
+
+def updates(database_url: str) -> int:
+    """How many rows of instruments have been changed since the database began, by its own count."""
+
+    async def read() -> int:
+        driver = await asyncpg.connect(database_url)
+        try:
+            found: int = await driver.fetchval(
+                "select n_tup_upd from pg_stat_user_tables where relname = 'instruments'"
+            )
+            return found
+        finally:
+            await driver.close()
+
+    return asyncio.run(read())
 
 
 def test_records_are_found_by_a_custom_field_however_its_number_is_written(workspace: Workspace) -> None:

@@ -201,7 +201,7 @@ async def _save_together(tx: Transaction, resource: Resource, writes: Sequence[W
             ready.update(history.creations(resource, rows))
 
     stored |= zip(map(id, created), await store.insert_each(tx, resource, created, meanwhile=tell), strict=True)
-    answers = [_answer(write, stored) for write in writes]
+    answers = [answer(write, stored) for write in writes]
     kept = [
         (write, row)
         for write, row in zip(writes, answers, strict=True)
@@ -211,10 +211,11 @@ async def _save_together(tx: Transaction, resource: Resource, writes: Sequence[W
     return answers
 
 
-def _answer(write: Write, stored: Mapping[int, Row | Problem]) -> Row | Problem:
-    answer = write.problem or stored.get(id(write), write.old)
-    assert answer is not None  # noqa: S101 - it is refused, stored, or was there before
-    return answer
+def answer(write: Write, stored: Mapping[int, Row | Problem]) -> Row | Problem:
+    """What became of a write, where `stored` holds by `id()` what became of those that were to be stored."""
+    found = write.problem or stored.get(id(write), write.old)
+    assert found is not None  # noqa: S101 - it is refused, stored, or was there before
+    return found
 
 
 async def prepare(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> None:

@@ -8,6 +8,7 @@ from itertools import compress
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import trees, write
 from ptolemy.engine.resource import ID, Resource
+from ptolemy.engine.steps import Steps
 from ptolemy.engine.write import Write
 from ptolemy.imports.keys import RowKey, Value
 from ptolemy.imports.rows import RowReader, Taken
@@ -27,10 +28,34 @@ async def upsert_each(
     await resource.one_at_a_time(tx)
     answers: dict[int, tuple[Write, Row | Problem]] = {}
     values = dict(zip(map(id, rows), await key.values(tx, rows), strict=True))
+    held: dict[Value, Row] = {}
+    steps = Steps(tx, resource)
     for part in _rounds(resource, _parents_first(resource, reader, rows), values):
-        await _together(tx, resource, reader, key, part, values, answers)
+        again = [taken for taken in part if values[id(taken)] in held]
+        changes = [_change(reader, taken, held[values[id(taken)]]) for taken in again]
+        answers |= zip(map(id, again), zip(changes, await steps.take(changes), strict=True), strict=True)
+        others = [taken for taken in part if values[id(taken)] not in held]
+        await _together(tx, resource, reader, key, others, values, answers)
+        if not trees.own_reference(type(resource)):
+            held |= _held(part, values, answers)
+    await steps.end()
     found = (answers[id(taken)] for taken in rows)
     return [(written, _advised(answer, key)) for written, answer in found]
+
+
+def _held(
+    rows: Sequence[Taken], values: dict[int, Value], answers: dict[int, tuple[Write, Row | Problem]]
+) -> dict[Value, Row]:
+    """The records that were changed, by what names them, as they are now.
+
+    Not those that were created: what the database has filled in is known once they are looked for.
+    """
+    found = ((values[id(taken)], *answers[id(taken)]) for taken in rows)
+    return {
+        value: write.old if isinstance(answer, Problem) else answer
+        for value, write, answer in found
+        if write.old is not None
+    }
 
 
 async def _together(
