@@ -13,13 +13,14 @@ _COUNTS = ("expected", "created", "changed", "unchanged", "failed")
 
 
 class ErrorSummary(Json):
-    """The failed rows by code and field: how many, and which ones first."""
+    """The failed rows by code and field: how many, and which ones first; of a whole workspace, by `file` besides."""
 
     shown = {
         "type": "array",
         "items": {
             "type": "object",
             "properties": {
+                "file": {"type": "string"},
                 "code": {"type": "string"},
                 "field": {"type": ["string", "null"]},
                 "count": {"type": "integer"},
