@@ -222,6 +222,56 @@ def test_tags_and_their_assignments_are_found_by_path_and_pair(workspace: Worksp
     assert counts(upsert(workspace, "instrument_tag_assignments", pair, "key")) == ("completed", 0, 0, 0)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_new_tags_find_the_parents_that_come_with_them_wherever_these_stand(workspace: Workspace, turned: bool) -> None:
+    workspace.create("instrument-tags", identifier="equity")
+    workspace.robot.delete("/instrument-tags/equity")
+    tags = [
+        {"identifier": "equity", "name": "New"},
+        {"identifier": "au", "parent_id": "#equity"},
+        {"identifier": "asx", "parent_id": "#equity.au"},
+        {"identifier": "lost", "parent_id": "#nowhere"},
+        {"identifier": "below", "parent_id": "#nowhere.lost"},
+    ]
+    content = json.dumps(tags[::-1] if turned else tags).encode()
+    job = workspace.import_file("instrument_tags", content, "continue")
+    assert counts(job) == ("completed", 3, 0, 2)
+    assert {(error["field"], error["code"]) for error in job["errors"]} == {("parent_id", "unknown_reference")}
+    assert paths(workspace) == {"#equity": "New", "#equity.au": None, "#equity.au.asx": None}
+
+
+def test_a_tag_that_moves_takes_its_subtree_along_before_the_next_row_is_read(
+    workspace: Workspace, events: Events
+) -> None:
+    for path in ("equity", "equity.au", "equity.au.asx", "bond"):
+        above, _, identifier = path.rpartition(".")
+        workspace.create("instrument-tags", identifier=identifier, **({"parent_id": above} if above else {}))
+    names = [{"path": f"#{path}", "name": path} for path in ("equity", "equity.au", "bond")]
+    move = {"path": "#equity.au", "parent_id": "#bond"}
+    after = [
+        {"path": "#bond.au.asx", "name": "Moved"},
+        {"path": "#equity.au", "identifier": "au", "parent_id": "#equity", "name": "Another"},
+        {"path": "#equity.au", "name": "Another one"},
+    ]
+    job = upsert(workspace, "instrument_tags", json.dumps([*names, move, *after]), "path")
+    assert counts(job) == ("completed", 1, 6, 0), job["errors"]
+    assert paths(workspace) == {
+        "#bond": "bond",
+        "#bond.au": "equity.au",
+        "#bond.au.asx": "Moved",
+        "#equity": "equity",
+        "#equity.au": "Another one",
+    }
+    told = [event["event_type"] for event in events(resource_type="instrument_tag")[4:]]
+    assert sorted(told) == ["instrument_tag.created", *["instrument_tag.updated"] * 7]
+
+
+def paths(workspace: Workspace) -> dict[str, str | None]:
+    """The active tags, each with its name."""
+    rows = answered(workspace.robot.get("/instrument-tags"), 200)["data"]
+    return {row["path"]: row["name"] for row in rows}
+
+
 def test_by_id_a_record_comes_back_as_it_was_recorded(workspace: Workspace, events: Events) -> None:
     workspace.create("instruments", identifier="old", name="Old", type_id="equity")
     workspace.robot.delete("/instruments/old")

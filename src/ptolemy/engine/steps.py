@@ -28,7 +28,7 @@ class Steps:
         """One step each of records that this transaction holds: changes, answered as by `save_each`."""
         await prepare(self._tx, self._resource, writes)
         changed = [write for write in writes if not write.problem and differs(self._resource, write)]
-        judged = [write for write in changed if self._may_be_refused(write)]
+        judged = [write for write in changed if is_judged(self._resource, write)]
         judgements = await store.update_each(self._tx, self._resource, judged)
         refused = {id(write): each for write, each in zip(judged, judgements, strict=True) if isinstance(each, Problem)}
         accepted = [write for write in changed if id(write) not in refused]
@@ -49,16 +49,14 @@ class Steps:
                 raise stored
         await follow_up(self._tx, self._resource, self._taken, told=not self._resource.by_the_million)
 
-    def _may_be_refused(self, write: Write) -> bool:
-        """Whether the change needs the database's judgement: of what is unique, only among the active, or overlaps."""
-        resource = self._resource
-        fields = [of for rule in resource.unique for of in rule.fields]
-        if period := resource.no_overlap:
-            fields += [period.of, period.start, period.end]
-        archives = (
-            write.old is not None and resource.lifecycle.archive and write.archived_at != write.old["archived_at"]
-        )
-        return archives or any(write.changed(of) for of in fields)
+
+def is_judged(resource: Resource, write: Write) -> bool:
+    """Whether a change needs the database's judgement: of what is unique, only among the active, or overlaps."""
+    fields = [of for rule in resource.unique for of in rule.fields]
+    if period := resource.no_overlap:
+        fields += [period.of, period.start, period.end]
+    archives = write.old is not None and resource.lifecycle.archive and write.archived_at != write.old["archived_at"]
+    return archives or any(write.changed(of) for of in fields)
 
 
 def _key(write: Write) -> UUID:
