@@ -165,6 +165,11 @@ def test_under_continue_the_good_rows_go_in_and_what_depends_on_a_failed_one_fai
     assert job["status"] == "completed"
     assert told(job, "failed")["instruments"] == 1
     assert {error["code"] for error in job["errors"]} == {"conflict", "unknown_reference"}
+    summary = {(group["file"], group["code"], group["field"]): group for group in job["error_summary"]}
+    first = next(error for error in job["errors"] if error["code"] == "conflict")
+    conflict = summary["instruments.json", "conflict", "identifier"]
+    assert (conflict["count"], conflict["first_rows"]) == (1, [first["row"]])
+    assert {file for file, _, _ in summary} == {f"{name}.json" for name in told(job, "failed")}
     # The values of the lost one don't go to the one that has its name now.
     asked = {"instrument_id": other["id"], "archived": "all"}
     assert answered(workspace.robot.post("/time-series-values/count", json=asked), 200) == {"count": 0}

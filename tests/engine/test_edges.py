@@ -124,6 +124,17 @@ def test_a_default_is_sent_as_json_writes_it(data_type: str, sent: Any, kept: st
     assert made["default_value"] == kept
 
 
+def test_a_number_in_another_notation_is_no_change(workspace: Workspace, events: Callable[..., list[Any]]) -> None:
+    workspace.equity()
+    workspace.create("instruments", identifier="a", name="A", type_id="equity")
+    workspace.create("markets", identifier="m", name="M", type_id="exchange")
+    listing = workspace.create("market-listings", instrument_id="a", market_id="m", lot_size="100")
+    path = f"/market-listings/{listing['id']}"
+    assert answered(workspace.robot.patch(path, json={"lot_size": "1e2"}), 200) == listing
+    assert len(events(resource_id=listing["id"])) == 1
+    assert answered(workspace.robot.patch(path, json={"lot_size": "100.0"}), 200)["lot_size"] == "100.0"
+
+
 @pytest.mark.parametrize("identifier", [".", ".."])
 def test_an_identifier_that_addresses_fold_away_is_refused(identifier: str, workspace: Workspace) -> None:
     workspace.equity()

@@ -108,6 +108,7 @@ def test_ten_bad_rows_of_a_thousand_are_ten_errors_with_row_field_and_code(works
         ("required", "name", 5, 100),
         ("unknown_reference", "type_id", 5, 200),
     }
+    assert all(e.keys() == {"code", "field", "count", "first_rows"} for e in summary)
 
 
 def test_every_one_of_a_hundred_thousand_bad_rows_can_be_downloaded(workspace: Workspace) -> None:

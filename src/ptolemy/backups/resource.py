@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
 from ptolemy.backups.policies import VERIFY, BackupPolicies
-from ptolemy.engine.fields import Choice, Integer, Json, Mention, RecordId, Text, Timestamp
+from ptolemy.engine.fields import Choice, Documented, Integer, Mention, RecordId, Text, Timestamp
 from ptolemy.engine.resource import Lifecycle, Resource
 from ptolemy.jobs.records import STATUSES
-from ptolemy.kernel.json import decode_exact, encode
 
 
-class FileRows(Json):
+class FileRows(Documented):
     """The files in the archive, each with its number of rows."""
 
     shown = {
@@ -26,7 +21,7 @@ class FileRows(Json):
     }
 
 
-class Verification(Json):
+class Verification(Documented):
     """How the file was looked at, and what was found."""
 
     shown = {
@@ -38,10 +33,6 @@ class Verification(Json):
         },
         "required": ["method", "result", "findings"],
     }
-
-    def show(self, stored: Any) -> msgspec.Raw:
-        said = decode_exact(stored)
-        return msgspec.Raw(encode({name: said[name] for name in self.shown["properties"]}))
 
 
 class Backups(Resource):

@@ -47,35 +47,46 @@ class Outcome(NamedTuple):
         )
 
 
+class _Group(NamedTuple):
+    """Errors that are counted together."""
+
+    file: str | None
+    code: str
+    field: str | None
+
+
 @dataclass
 class Progress:
     processed: int = 0
     imported: int = 0
     updated: int = 0
     failed: int = 0
-    summary: dict[tuple[str, str | None], dict[str, Any]] = field(default_factory=dict)
+    summary: dict[_Group, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, row: Row) -> Progress:
         """Where a `continue` import stands: its progress was committed with its rows."""
-        summary = {(entry["code"], entry["field"]): entry for entry in decode_exact(row["error_summary"])}
+        entries = decode_exact(row["error_summary"])
+        summary = {_Group(entry.get("file"), entry["code"], entry["field"]): entry for entry in entries}
         return cls(row["rows_processed"], row["rows_imported"], row["rows_updated"], row["rows_failed"], summary)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Outcome, file: str | None = None) -> None:
+        """`file` is the one of several that the rows are of."""
         self.processed += outcome.rows
         self.imported += outcome.imported
         self.updated += outcome.updated
         self.failed += outcome.failed
         for error in outcome.errors:
-            entry = self._group(error.code, _told(error.field))
+            entry = self._entry(_Group(file, error.code, _told(error.field)))
             entry["count"] += 1
             if len(entry["first_rows"]) < _FIRST_ROWS:
                 entry["first_rows"].append(error.row)
 
-    def _group(self, code: str, field: str | None) -> dict[str, Any]:
-        if (code, field) not in self.summary and len(self.summary) >= _MOST_GROUPS:
-            field = None
-        return self.summary.setdefault((code, field), {"code": code, "field": field, "count": 0, "first_rows": []})
+    def _entry(self, group: _Group) -> dict[str, Any]:
+        if group not in self.summary and len(self.summary) >= _MOST_GROUPS:
+            group = group._replace(field=None)
+        named = {name: value for name, value in group._asdict().items() if name != "file" or value is not None}
+        return self.summary.setdefault(group, {**named, "count": 0, "first_rows": []})
 
 
 def _told(field: str | None) -> str | None:

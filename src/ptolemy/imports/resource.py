@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from ptolemy.engine.fields import Boolean, Choice, Integer, Json, RecordId, Text, Timestamp
+from ptolemy.engine.fields import Boolean, Choice, Documented, Integer, Json, RecordId, Text, Timestamp
 from ptolemy.engine.resource import Lifecycle, Resource
 from ptolemy.jobs.records import STATUSES
 from ptolemy.kernel.json import decode_exact, encode
@@ -12,14 +12,15 @@ from ptolemy.kernel.json import decode_exact, encode
 _COUNTS = ("expected", "created", "changed", "unchanged", "failed")
 
 
-class ErrorSummary(Json):
-    """The failed rows by code and field: how many, and which ones first."""
+class ErrorSummary(Documented):
+    """The failed rows by code and field: how many, and which ones first; of a whole workspace, by `file` besides."""
 
     shown = {
         "type": "array",
         "items": {
             "type": "object",
             "properties": {
+                "file": {"type": "string"},
                 "code": {"type": "string"},
                 "field": {"type": ["string", "null"]},
                 "count": {"type": "integer"},

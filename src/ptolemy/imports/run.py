@@ -222,7 +222,7 @@ class ImportHandler:
 
         async def told(count: FileCount, outcome: Outcome) -> None:
             files[count.file] = count
-            progress.add(outcome)
+            progress.add(outcome, count.file)
             errors = [error._replace(message=f"{count.file}: {error.message}") for error in outcome.errors]
             # Told beside the restore's own transaction, which may take long or be undone.
             async with self._database.transaction(caller) as beside:

@@ -7,11 +7,16 @@ from itertools import compress
 
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import trees, write
+from ptolemy.engine.fields import Reference
 from ptolemy.engine.resource import ID, Resource
+from ptolemy.engine.steps import Steps, is_judged
 from ptolemy.engine.write import Write
 from ptolemy.imports.keys import RowKey, Value
 from ptolemy.imports.rows import RowReader, Taken
 from ptolemy.kernel.problems import Conflict, FieldError, Problem
+
+_AT_ONCE = 500
+"""Rows of a tree that are written together."""
 
 _LOOKS = 3
 """How often a record is looked for that others create at the same time."""
@@ -25,42 +30,96 @@ async def upsert_each(
     Rows of one name come one after the other, so that the last one says what stays.
     """
     await resource.one_at_a_time(tx)
-    answers: dict[int, tuple[Write, Row | Problem]] = {}
     values = dict(zip(map(id, rows), await key.values(tx, rows), strict=True))
-    for part in _rounds(resource, _parents_first(resource, reader, rows), values):
-        await _together(tx, resource, reader, key, part, values, answers)
-    found = (answers[id(taken)] for taken in rows)
+    upsert = _Upsert(tx, resource, reader, key, values)
+    if reference := trees.own_reference(type(resource)):
+        await upsert.tree(_parents_first(resource, reference, reader, rows), reference)
+    else:
+        await upsert.rounds(rows)
+    found = (upsert.answers[id(taken)] for taken in rows)
     return [(written, _advised(answer, key)) for written, answer in found]
 
 
-async def _together(
-    tx: Transaction,
-    resource: Resource,
-    reader: RowReader,
-    key: RowKey,
-    rows: Sequence[Taken],
-    values: dict[int, Value],
-    answers: dict[int, tuple[Write, Row | Problem]],
-) -> None:
-    """Rows that name different records."""
-    for _ in range(_LOOKS):
-        found = await key.records(tx, [values[id(taken)] for taken in rows])
-        writes = [
-            reader.creation(taken) if record is None or isinstance(record, Problem) else _change(reader, taken, record)
-            for taken, record in zip(rows, found, strict=True)
-        ]
-        named = [not isinstance(record, Problem) for record in found]
-        saved = iter(await write.save_each(tx, resource, list(compress(writes, named))))
-        stored = [record if isinstance(record, Problem) else next(saved) for record in found]
-        answers |= {id(taken): each for taken, each in zip(rows, zip(writes, stored, strict=True), strict=True)}
-        # Another writer has created the record since it was looked for: then it is there to be changed.
-        rows = [
-            taken
-            for taken, each, answer in zip(rows, writes, stored, strict=True)
-            if each.verb == "created" and values[id(taken)] is not None and _is_taken(answer)
-        ]
-        if not rows:
-            return
+class _Upsert:
+    """Rows by what they are found by, `values`, and what became of them, `answers`; both by the `id()` of the row."""
+
+    def __init__(
+        self, tx: Transaction, resource: Resource, reader: RowReader, key: RowKey, values: dict[int, Value]
+    ) -> None:
+        self._tx, self._resource, self._reader, self._key, self._values = tx, resource, reader, key, values
+        self.answers: dict[int, tuple[Write, Row | Problem]] = {}
+
+    async def rounds(self, rows: Sequence[Taken]) -> None:
+        """In each round the rows name different records; those named again are changed step by step."""
+        held: dict[Value, Row] = {}
+        steps = Steps(self._tx, self._resource)
+        for part in _rounds(rows, self._values):
+            again = [taken for taken in part if self._values[id(taken)] in held]
+            changes = [_change(self._reader, taken, held[self._values[id(taken)]]) for taken in again]
+            self.answers |= zip(map(id, again), zip(changes, await steps.take(changes), strict=True), strict=True)
+            await self._together([taken for taken in part if self._values[id(taken)] not in held])
+            held |= self._held(part)
+        await steps.end()
+
+    async def tree(self, rows: Sequence[Taken], reference: Reference) -> None:
+        """Together while none of them moves a record: that moves all below it, and may change what a row names."""
+        at_once = _AT_ONCE
+        while rows:
+            part = rows[: await self._resting(rows[:at_once], reference) or 1]
+            await self._together(part)
+            at_once = min(2 * len(part), _AT_ONCE)
+            rows = rows[len(part) :]
+
+    async def _resting(self, rows: Sequence[Taken], reference: Reference) -> int:
+        """How many of the first of them name different records and leave them where they are."""
+        values = [self._values[id(taken)] for taken in rows]
+        found = await self._key.records(self._tx, values) if len(rows) > 1 else []
+        named = ((n, row) for n, row in enumerate(found) if row is not None and not isinstance(row, Problem))
+        changes = {n: _change(self._reader, rows[n], row) for n, row in named}
+        await write.prepare(self._tx, self._resource, list(changes.values()))
+        seen: set[Value] = set()
+        for n, value in enumerate(values):
+            change = changes.get(n)
+            moves = change and (change.problem or change.changed(reference) or is_judged(self._resource, change))
+            if moves or value in seen:
+                return n
+            seen |= {value} - {None}
+        return len(rows)
+
+    async def _together(self, rows: Sequence[Taken]) -> None:
+        """Rows that name different records."""
+        for _ in range(_LOOKS):
+            found = await self._key.records(self._tx, [self._values[id(taken)] for taken in rows])
+            writes = [
+                self._reader.creation(taken)
+                if record is None or isinstance(record, Problem)
+                else _change(self._reader, taken, record)
+                for taken, record in zip(rows, found, strict=True)
+            ]
+            named = [not isinstance(record, Problem) for record in found]
+            saved = iter(await write.save_each(self._tx, self._resource, list(compress(writes, named))))
+            stored = [record if isinstance(record, Problem) else next(saved) for record in found]
+            self.answers |= zip(map(id, rows), zip(writes, stored, strict=True), strict=True)
+            # Another writer has created the record since it was looked for: then it is there to be changed.
+            rows = [
+                taken
+                for taken, each, answer in zip(rows, writes, stored, strict=True)
+                if each.verb == "created" and self._values[id(taken)] is not None and _is_taken(answer)
+            ]
+            if not rows:
+                return
+
+    def _held(self, rows: Sequence[Taken]) -> dict[Value, Row]:
+        """The records that were changed, by what names them, as they are now.
+
+        Not those that were created: what the database has filled in is known once they are looked for.
+        """
+        found = ((self._values[id(taken)], *self.answers[id(taken)]) for taken in rows)
+        return {
+            value: change.old if isinstance(answer, Problem) else answer
+            for value, change, answer in found
+            if change.old is not None
+        }
 
 
 def _change(reader: RowReader, taken: Taken, record: Row) -> Write:
@@ -70,11 +129,10 @@ def _change(reader: RowReader, taken: Taken, record: Row) -> Write:
     return changed
 
 
-def _parents_first(resource: Resource, reader: RowReader, rows: Sequence[Taken]) -> Sequence[Taken]:
+def _parents_first(
+    resource: Resource, reference: Reference, reader: RowReader, rows: Sequence[Taken]
+) -> Sequence[Taken]:
     """A child may stand before its parent in the file."""
-    reference = trees.own_reference(type(resource))
-    if reference is None:
-        return rows
     writes = [reader.creation(taken) for taken in rows]
     by_write = dict(zip(map(id, writes), rows, strict=True))
     return [by_write[id(each)] for each in trees.parents_first(type(resource), reference, writes)]
@@ -93,10 +151,8 @@ def _is_taken(answer: Row | Problem) -> bool:
     return isinstance(answer, Conflict) and answer.code == "duplicate"
 
 
-def _rounds(resource: Resource, rows: Sequence[Taken], values: dict[int, Value]) -> list[list[Taken]]:
-    """The rows in parts in which no two name the same record. Those of a tree come alone: each may move others."""
-    if trees.own_reference(type(resource)):
-        return [[taken] for taken in rows]
+def _rounds(rows: Sequence[Taken], values: dict[int, Value]) -> list[list[Taken]]:
+    """The rows in parts in which no two name the same record."""
     rounds: list[list[Taken]] = []
     times: dict[Value, int] = {}
     for taken in rows:

@@ -62,7 +62,7 @@ class InstrumentTags(Resource):
             write.new["path"] = path = f"{above}{write.new['identifier']}"
             if len(path) > MAX_PATH:
                 write.refuse_field("identifier", "path_too_long", f"makes a path of over {MAX_PATH} characters")
-            if write.old and parent and await self._is_in(tx, parent, write.old):
+            if write.old and parent and write.changed(self.parent_id) and await self._is_in(tx, parent, write.old):
                 write.refuse("tag_cycle", "a tag can't be moved below itself", field="parent_id")
 
     async def after_write(self, tx: Transaction, writes: Sequence[Write]) -> None:

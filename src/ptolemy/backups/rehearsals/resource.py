@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from ptolemy.engine.fields import Choice, Integer, Json, RecordId, Text, Timestamp
+from ptolemy.engine.fields import Choice, Documented, Integer, RecordId, Text, Timestamp
 from ptolemy.engine.resource import Lifecycle, Resource
 from ptolemy.jobs.records import STATUSES
-from ptolemy.kernel.json import decode_exact, encode
 
 STEPS = ("check", "restore", "export", "remove", "compare")
 
@@ -18,15 +15,7 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-class _Listed(Json):
-    """Objects, their members in the documented order."""
-
-    def show(self, stored: Any) -> msgspec.Raw:
-        names = self.shown["items"]["properties"]
-        return msgspec.Raw(encode([{name: each[name] for name in names} for each in decode_exact(stored)]))
-
-
-class Findings(_Listed):
+class Findings(Documented):
     """What is wrong with the backup: in which file, which of its rows, which records and fields."""
 
     shown = {
@@ -44,7 +33,7 @@ class Findings(_Listed):
     }
 
 
-class FileOutcomes(_Listed):
+class FileOutcomes(Documented):
     """Of each file: how many rows it should come to, were restored, were bad, and were exported again."""
 
     shown = {
@@ -60,14 +49,10 @@ class FileOutcomes(_Listed):
     }
 
 
-class Seconds(Json):
+class Seconds(Documented):
     """How long each step took, of those that it came to."""
 
     shown = {"type": "object", "properties": {step: {"type": "number"} for step in STEPS}}
-
-    def show(self, stored: Any) -> msgspec.Raw:
-        said = decode_exact(stored)
-        return msgspec.Raw(encode({step: said[step] for step in STEPS if step in said}))
 
 
 class Rehearsals(Resource):

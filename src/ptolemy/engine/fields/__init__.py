@@ -5,6 +5,7 @@ from ptolemy.engine.fields.boolean import Boolean
 from ptolemy.engine.fields.choice import Choice
 from ptolemy.engine.fields.computed import Computed
 from ptolemy.engine.fields.date import Date
+from ptolemy.engine.fields.documented import Documented
 from ptolemy.engine.fields.field import Field
 from ptolemy.engine.fields.items import Items
 from ptolemy.engine.fields.json import Json
@@ -25,6 +26,7 @@ __all__ = [
     "Computed",
     "Currency",
     "Date",
+    "Documented",
     "Field",
     "FieldKey",
     "Identifier",

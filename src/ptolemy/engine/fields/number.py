@@ -24,8 +24,10 @@ class Number(Field[Decimal]):
         return write_decimal(stored)
 
     def same(self, one: Decimal | None, other: Decimal | None) -> bool:
-        # 45.82 and 45.820 are equal numbers, but not the same record.
-        return str(one) == str(other)
+        # 45.82 and 45.820 are equal numbers, but not the same record; 1e2 and 100 are.
+        if one is None or other is None:
+            return one is other
+        return write_decimal(one) == write_decimal(other)
 
 
 _LARGEST = 2**53 - 1
