@@ -189,10 +189,10 @@ async def test_deliveries_count_and_are_never_refused(database: Database, worksp
     async with (meter := Meter(database, clock=Clock("2026-07-15"))).running():
         assert await passed(meter, workspace_id, terms, 1) == 1
         async with database.transaction(Caller(workspace_id, SYSTEM)) as tx:
-            await call_counts.count_delivery(tx, 7, at)
+            await call_counts.count_deliveries(tx, 7, at)
         assert await passed(meter, workspace_id, terms, 10) == 2
         async with database.transaction(Caller(workspace_id, SYSTEM)) as tx:
-            await call_counts.count_delivery(tx, 1, at)
+            await call_counts.count_deliveries(tx, 1, at)
     assert await used(database, workspace_id) == 11
 
 

@@ -14,7 +14,7 @@ from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
 from ptolemy.kernel.identifiers import uuid7s
 from ptolemy.kernel.problems import Conflict, NotFound
-from ptolemy.plans.call_counts import count_delivery
+from ptolemy.plans.call_counts import count_deliveries
 from ptolemy.webhooks.resource import DELIVERED, FAILED, PENDING, Webhooks
 
 KEPT_FOR = timedelta(days=30)
@@ -126,7 +126,7 @@ async def note(tx: Transaction, outcomes: Sequence[Outcome]) -> None:
     )
     noted = {row["id"] for row in await tx.rows(statement)}
     first = [each for each in outcomes if each.delivered and each.delivery["delivered_at"] is None]
-    await count_delivery(tx, sum(each.delivery["id"] in noted for each in first))
+    await count_deliveries(tx, sum(each.delivery["id"] in noted for each in first))
 
 
 async def delivery(tx: Transaction, key: str, delivery_id: UUID | None) -> Row:
