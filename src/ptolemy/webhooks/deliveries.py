@@ -12,6 +12,7 @@ from ptolemy.database.retention import Kept
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
+from ptolemy.engine.lookup import Lock
 from ptolemy.kernel.identifiers import uuid7s
 from ptolemy.kernel.problems import Conflict, NotFound
 from ptolemy.plans.call_counts import count_deliveries
@@ -54,7 +55,7 @@ async def due(tx: Transaction, webhook_id: UUID, now: datetime, *, but: Collecti
         tx.workspace_id,
         webhook_id,
         now,
-        list(but),
+        list(held),
         limit,
     )
     return await tx.rows(statement)
@@ -149,10 +150,17 @@ def unknown() -> NotFound:
     return NotFound("not_found", "this webhook has no such delivery")
 
 
+async def active(tx: Transaction, key: str, *, lock: Lock = "") -> Row:
+    """The webhook that `key` names, to be sent something; a 409 where it is switched off."""
+    row = await lookup.one(tx, Webhooks, key, lock=lock)
+    if not row["active"]:
+        raise Conflict("webhook_inactive", "the webhook is not active: set active to true first")
+    return row
+
+
 async def redeliver(tx: Transaction, key: str, delivery_id: UUID | None, now: datetime) -> Row:
     """The delivery, due at once, with all its attempts before it."""
-    webhook = await _active(tx, key)
-    await delivery(tx, key, delivery_id)
+    webhook = await active(tx, key)
     row = await tx.row(
         Sql.of(
             "update webhook_deliveries"
@@ -172,7 +180,7 @@ async def redeliver(tx: Transaction, key: str, delivery_id: UUID | None, now: da
 
 async def redeliver_failed(tx: Transaction, key: str, since: datetime, now: datetime) -> int:
     """Puts some of those that failed for good since then back into the queue; answers how many."""
-    webhook = await _active(tx, key)
+    webhook = await active(tx, key)
     tx.told.add(tx.workspace_id)
     return await tx.run(
         Sql.of(
@@ -209,10 +217,3 @@ async def _forget(tx: Transaction, before: datetime) -> int:
 
 
 KEPT = Kept("webhook_deliveries", _forget)
-
-
-async def _active(tx: Transaction, key: str) -> Row:
-    row = await lookup.one(tx, Webhooks, key)
-    if not row["active"]:
-        raise Conflict("webhook_inactive", "the webhook is not active: set active to true first")
-    return row

@@ -12,7 +12,7 @@ from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lifecycle, lookup, write
 from ptolemy.engine.etags import ANY, Expected
 from ptolemy.events.log import Entry, record
-from ptolemy.kernel.problems import Conflict, FieldError, Invalid
+from ptolemy.kernel.problems import FieldError, Invalid
 from ptolemy.kernel.sealing import Sealer
 from ptolemy.kernel.timestamps import write_timestamp
 from ptolemy.plans.webhooks import refuse_beyond_plan
@@ -76,9 +76,7 @@ async def rotate_secret(tx: Transaction, sealer: Sealer, key: str) -> tuple[Row,
 
 async def test_webhook(tx: Transaction, key: str, now: datetime) -> Row:
     """The delivery of an event made for it, whatever it is subscribed to."""
-    row = await lookup.one(tx, Webhooks, key, lock="for no key update")
-    if not row["active"]:
-        raise Conflict("webhook_inactive", "the webhook is not active: set active to true first")
+    row = await deliveries.active(tx, key, lock="for no key update")
     xid = await record(tx, [Entry("webhook.tested", "webhook", row["id"])])
     event = await tx.row(
         Sql.of(
