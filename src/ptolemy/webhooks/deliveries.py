@@ -44,8 +44,8 @@ async def put_in(tx: Transaction, wanted: Sequence[tuple[UUID, Row]], now: datet
     return await tx.rows(statement)
 
 
-async def due(tx: Transaction, webhook_id: UUID, now: datetime, *, but: Collection[UUID], limit: int) -> list[Row]:
-    """The endpoint's next deliveries in order, but those `but`."""
+async def due(tx: Transaction, webhook_id: UUID, now: datetime, *, held: Collection[UUID], limit: int) -> list[Row]:
+    """The endpoint's next deliveries in order, without those that the caller has in hand already."""
     statement = Sql.of(
         "select id, event_id, resource_id, attempts, failures, delivered_at from webhook_deliveries"
         f" where workspace_id = ? and webhook_id = ? and status = '{PENDING}' and next_attempt_at <= ?"
