@@ -179,7 +179,7 @@ async def redeliver(tx: Transaction, key: str, delivery_id: UUID | None, now: da
 
 
 async def redeliver_failed(tx: Transaction, key: str, since: datetime, now: datetime) -> int:
-    """Puts some of those that failed for good since then back into the queue; answers how many."""
+    """Puts up to `AT_ONCE` of those that failed for good since then back into the queue; answers how many."""
     webhook = await active(tx, key)
     tx.told.add(tx.workspace_id)
     return await tx.run(
