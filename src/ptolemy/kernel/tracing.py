@@ -52,11 +52,11 @@ def traced_by(provider: TracerProvider) -> Iterator[None]:
         provider.shutdown()
 
 
-def span(name: str, attributes: Mapping[str, Any] | None = None) -> AbstractContextManager[Any]:
+def span(name: str) -> AbstractContextManager[Any]:
     """A span around the block, within that of the request or the job; costs a look where nothing is traced."""
     if _tracer is None:
         return _NOTHING
-    return _tracer.start_as_current_span(name, attributes=attributes)  # type: ignore[no-any-return] # not typed for its absence
+    return _tracer.start_as_current_span(name)  # type: ignore[no-any-return] # not typed for its absence
 
 
 def request_span(method: str, headers: Mapping[str, str]) -> AbstractContextManager[Any]:
