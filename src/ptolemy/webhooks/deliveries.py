@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from uuid import UUID
 
 from ptolemy.database import retention
@@ -201,19 +202,55 @@ async def redeliver_failed(tx: Transaction, key: str, since: datetime, now: date
 
 async def _forget(tx: Transaction, before: datetime) -> int:
     """Old ones, and those whose webhook is gone."""
-    some = Sql.of(
-        "select id from webhook_deliveries d"
-        " where workspace_id = ? and (created_at < ? or not exists"
-        "  (select from webhooks w where w.workspace_id = ? and w.id = d.webhook_id))"
-        f" order by id limit {retention.AT_ONCE}",
-        tx.workspace_id,
-        before,
-        tx.workspace_id,
-    )
-    ids = [row["id"] for row in await tx.rows(some)]
+    ids = await _older(tx, before)
+    if len(ids) < retention.AT_ONCE:
+        ids += await _without_webhook(tx)
     return await tx.run(
         Sql.of("delete from webhook_deliveries where workspace_id = ? and id = any(?)", tx.workspace_id, ids)
     )
+
+
+async def _older(tx: Transaction, before: datetime) -> list[UUID]:
+    """Ids are in the order of creation, so the log is read from its beginning, and no further than it is old."""
+    oldest = await tx.rows(
+        Sql.of(
+            "select id, created_at from webhook_deliveries where workspace_id = ?"
+            f" order by id limit {retention.AT_ONCE}",
+            tx.workspace_id,
+        )
+    )
+    return [row["id"] for row in takewhile(lambda row: row["created_at"] < before, oldest)]
+
+
+async def _without_webhook(tx: Transaction) -> list[UUID]:
+    logged = await tx.rows(
+        Sql.of(
+            # From one webhook to the next in the index of the log, however many deliveries lie between.
+            "with recursive logged as ("
+            "  (select webhook_id from webhook_deliveries where workspace_id = ? order by webhook_id limit 1)"
+            "  union all"
+            "  select (select d.webhook_id from webhook_deliveries d"
+            "   where d.workspace_id = ? and d.webhook_id > l.webhook_id order by d.webhook_id limit 1)"
+            "  from logged l where l.webhook_id is not null"
+            ")"
+            " select webhook_id from logged l where webhook_id is not null"
+            "  and not exists (select from webhooks w where w.workspace_id = ? and w.id = l.webhook_id)",
+            tx.workspace_id,
+            tx.workspace_id,
+            tx.workspace_id,
+        )
+    )
+    if not logged:
+        return []
+    rows = await tx.rows(
+        Sql.of(
+            "select id from webhook_deliveries where workspace_id = ? and webhook_id = any(?::uuid[])"
+            f" limit {retention.AT_ONCE}",
+            tx.workspace_id,
+            [row["webhook_id"] for row in logged],
+        )
+    )
+    return [row["id"] for row in rows]
 
 
 KEPT = Kept("webhook_deliveries", _forget)
