@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -152,14 +152,8 @@ def handlers(database: Database, files: FileStore, working: Working) -> Mapping[
 class UpkeepHandler:
     """What every workspace needs from time to time, in short transactions."""
 
-    def __init__(
-        self,
-        database: Database,
-        files: FileStore,
-        events_days: int | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._database, self._files, self._events_days, self._now = database, files, events_days, now
+    def __init__(self, database: Database, files: FileStore, events_days: int | None) -> None:
+        self._database, self._files, self._events_days = database, files, events_days
 
     async def run(self, job: Job) -> None:
         async with self._database.session() as session:
@@ -201,7 +195,7 @@ class UpkeepHandler:
 
     async def _forget(self, caller: Caller, kept_for: Sequence[tuple[Kept, timedelta]], job: Job) -> None:
         for kept, period in kept_for:
-            await forget(self._database, caller, kept, self._now() - period, job.check_in)
+            await forget(self._database, caller, kept, datetime.now(UTC) - period, job.check_in)
 
     async def gave_up(self, job: Job, reason: str) -> None:
         """Nothing to mark: it comes round again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Awaitable, Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from ptolemy.files import scratch
 from ptolemy.files.local import LocalFiles
 from ptolemy.files.store import StorageFull, StorageUnavailable
-from tests.files.test_store import KEY, Broken
+from tests.files.test_store import KEY, Broken, content
 
 DAY = 24 * 3600
 
@@ -37,6 +38,21 @@ async def test_a_file_that_can_not_be_opened_is_told_in_plain_words(files: Local
     files.path(KEY).mkdir(parents=True)
     with pytest.raises(StorageUnavailable, match=f"{KEY} can't be read: Is a directory"):
         await anext(files.read(KEY))
+
+
+async def test_a_directory_that_can_not_be_used_is_told_in_plain_words(tmp_path: Path) -> None:
+    (tmp_path / "files").write_bytes(b"no directory")
+    files = LocalFiles(tmp_path / "files")
+    attempts: dict[str, Callable[[], Awaitable[object]]] = {
+        "kept": lambda: files.put(KEY, BytesIO(b"x")),
+        "read": lambda: content(files, KEY),
+        "removed": lambda: files.delete(KEY),
+    }
+    for what, attempt in attempts.items():
+        with pytest.raises(StorageUnavailable, match=f"{KEY} can't be {what}: Not a directory"):
+            await attempt()
+    with pytest.raises(StorageUnavailable, match="Not a directory"):
+        await files.size(KEY)
 
 
 async def test_a_full_disk_is_told_as_such_and_leaves_nothing(files: LocalFiles) -> None:

@@ -189,10 +189,10 @@ async def test_deliveries_count_and_are_never_refused(database: Database, worksp
     async with (meter := Meter(database, clock=Clock("2026-07-15"))).running():
         assert await passed(meter, workspace_id, terms, 1) == 1
         async with database.transaction(Caller(workspace_id, SYSTEM)) as tx:
-            await call_counts.count_delivery(tx, 7, at)
+            await call_counts.count_deliveries(tx, 7, at)
         assert await passed(meter, workspace_id, terms, 10) == 2
         async with database.transaction(Caller(workspace_id, SYSTEM)) as tx:
-            await call_counts.count_delivery(tx, 1, at)
+            await call_counts.count_deliveries(tx, 1, at)
     assert await used(database, workspace_id) == 11
 
 
@@ -202,6 +202,26 @@ async def test_without_a_limit_calls_are_written_now_and_then(database: Database
     assert await used(database, workspace_id) == 0
     await meter.flush()
     assert await used(database, workspace_id) == 1000
+
+
+async def test_calls_are_written_on_after_another_writer_came_between(database: Database, workspace_id: UUID) -> None:
+    caller, meter = Caller(workspace_id, SYSTEM), Meter(database, clock=Clock("2026-07-15"))
+    assert await passed(meter, workspace_id, Terms(), 10) == 10
+    async with database.transaction(caller) as tx:
+        await tx.lock("calls")
+        writing = asyncio.create_task(meter.flush())
+
+        async def it_waits() -> bool | None:
+            waits = "select exists (select from pg_locks where pg_backend_pid() = any(pg_blocking_pids(pid)))"
+            return await tx.value(Sql(waits)) or None
+
+        await come_true(it_waits)
+        # It holds what this one wants, and wants what this one holds: the database ends the one that has waited longer.
+        await tx.run(Sql.of("select from workspaces where id = ? for update", workspace_id))
+    await writing
+    assert await used(database, workspace_id) == 0
+    await meter.flush()
+    assert await used(database, workspace_id) == 10
 
 
 @pytest.mark.parametrize("limit", [None, 1000])

@@ -151,6 +151,18 @@ def test_a_person_needs_a_seat_and_a_robot_none(desk: Desk, database_url: str) -
     assert desk.plan()["usage"]["seats"] == 2
 
 
+def test_no_more_webhooks_are_made_than_the_plan_has(desk: Desk) -> None:
+    desk.on(Plan(webhooks=2))
+    body = {"url": "http://127.0.0.1:9/hooks"}
+    answers = at_once([desk.workspace.admin] * 8, lambda client, _: client.post("/webhooks", json=body))
+    assert statuses(answers) == {201: 2, 403: 6}
+    problem(desk.workspace.admin.post("/webhooks", json=body), 403, "webhook_limit_reached")
+    [first, _] = answered(desk.workspace.admin.get("/webhooks"), 200)["data"]
+    answered(desk.workspace.admin.delete(f"/webhooks/{first['id']}"), 204)
+    answered(desk.workspace.admin.post("/webhooks", json=body), 201)
+    assert desk.plan()["usage"]["webhooks"] == 2
+
+
 def test_a_burst_is_cut_over_two_processes(desk: Desk, database_url: str, tmp_path: Path) -> None:
     configuration = replace(configured(database_url, tmp_path), burst_per_second=20, jobs_at_once=0)
     token, path = desk.workspace.token("viewer"), f"/v1/workspaces/{desk.workspace.slug}/instruments"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -42,8 +43,9 @@ Answering = Callable[[Received], Reply | None]
 
 
 class Receiver:
-    def __init__(self, answer: Answering | None = None) -> None:
+    def __init__(self, answer: Answering | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.answer: Answering = answer or (lambda _: Reply())
+        self._tls = tls
         self.received: list[Received] = []
         self.ended = threading.Event()
         """What hangs until the end waits for this."""
@@ -60,6 +62,8 @@ class Receiver:
         """Listens, on the same port as before."""
         self._server = _Server(("127.0.0.1", self.port), _handler(self))
         self.port = self._server.server_address[1]
+        if self._tls:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
 
@@ -81,8 +85,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving(answer: Answering | None = None) -> Iterator[Receiver]:
-    receiver = Receiver(answer)
+def receiving(answer: Answering | None = None, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    receiver = Receiver(answer, tls)
     try:
         yield receiver
     finally:

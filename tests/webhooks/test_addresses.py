@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from ptolemy.settings import SettingsProblem, load_settings
 from ptolemy.webhooks.addresses import Guard, Refused, is_public
 from ptolemy.webhooks.sending import Sender, Unreachable
 from ptolemy.webhooks.web_address import WebAddress, parse_web_address
 from tests.product import Workspace, refused_fields
-from tests.webhooks.receiver import Receiver, Reply
+from tests.webhooks.receiver import Receiver, Reply, receiving
 
 WRITTEN = {
     "loopback": "http://127.0.0.1:{port}/",
@@ -91,9 +99,9 @@ NAMES: dict[str, Sequence[str]] = {
 }
 
 
-async def get_through(url: str, guard: Guard) -> str | None:
+async def get_through(url: str, guard: Guard, tls: ssl.SSLContext | None = None) -> str | None:
     """Why nothing is sent there; None where it is."""
-    sender = Sender(guard)
+    sender = Sender(guard, tls=tls)
     try:
         await sender.post(parse_web_address(url), [], b"{}", 2)
     except (ValueError, Unreachable) as refused:
@@ -221,14 +229,37 @@ def test_a_setting_that_names_no_network_stops_the_start(monkeypatch: pytest.Mon
         load_settings()
 
 
-async def test_the_certificate_is_that_of_the_name(receiver: Receiver) -> None:
-    """The address is connected to, the name is what TLS is asked for: a plain server has neither."""
+async def test_the_certificate_must_be_that_of_the_name(tmp_path: Path) -> None:
+    """The address is connected to, the name is what TLS is asked for."""
 
     async def resolve(_: str, __: int) -> Sequence[str]:
         return ["127.0.0.1"]
 
     guard = Guard([ip_network("127.0.0.1/32")], resolve)
-    reason = await get_through(f"https://hooks.example.com:{receiver.port}/", guard)
-    assert reason is not None and "ConnectError" in reason
-    assert await get_through(f"http://hooks.example.com:{receiver.port}/", guard) is None
-    assert receiver.received[-1].headers["Host"] == f"hooks.example.com:{receiver.port}"
+    serving, trusting = certified("hooks.example.com", tmp_path)
+    with receiving(tls=serving) as receiver:
+        assert await get_through(f"https://hooks.example.com:{receiver.port}/", guard, trusting) is None
+        assert receiver.received[-1].headers["Host"] == f"hooks.example.com:{receiver.port}"
+        for name, tls, fault in (("other", trusting, "Hostname mismatch"), ("hooks", None, "self-signed certificate")):
+            reason = await get_through(f"https://{name}.example.com:{receiver.port}/", guard, tls)
+            assert reason is not None and fault in reason
+        assert len(receiver.received) == 1
+
+
+def certified(name: str, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """For a server with a certificate of its own making for the name, and for a client that trusts it."""
+    key, issued = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC) - timedelta(hours=1)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(issued)
+        .not_valid_after(issued + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "certificate.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(secret + certificate.public_bytes(Encoding.PEM))
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(file)
+    return serving, ssl.create_default_context(cafile=str(file))

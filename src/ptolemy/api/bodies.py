@@ -39,7 +39,7 @@ def decoded_json(body: bytes) -> Any:
         raise BadRequest("malformed_json", f"the body is not JSON: {error}") from None
 
 
-async def json_body(request: Request, limit_bytes: int = MAX_JSON_BYTES) -> bytes:
+async def json_body(request: Request, limit_bytes: int) -> bytes:
     """The body as it was sent, which says that it is JSON."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
@@ -52,24 +52,24 @@ async def json_body(request: Request, limit_bytes: int = MAX_JSON_BYTES) -> byte
             f"a JSON body is sent as it is, without Content-Encoding {encoding}",
             headers={"Accept-Encoding": "identity"},
         )
-    return await limited_body(request, limit_bytes)
+    return await _limited_body(request, limit_bytes)
 
 
-async def limited_body(request: Request, limit: int) -> bytes:
+async def _limited_body(request: Request, limit_bytes: int) -> bytes:
     declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
+    if declared.isdigit() and int(declared) > limit_bytes:
+        raise _too_large(limit_bytes)
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
+        if size > limit_bytes:
+            raise _too_large(limit_bytes)
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge("body_too_large", f"the body must have at most {limit} bytes")
+def _too_large(limit_bytes: int) -> TooLarge:
+    return TooLarge("body_too_large", f"the body must have at most {limit_bytes} bytes")
 
 
 def validated(model: type[BaseModel], value: Any, *, strict: bool = False) -> Any:

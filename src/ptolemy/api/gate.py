@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 from starlette.requests import Request
 
@@ -11,8 +12,12 @@ from ptolemy.accounts.credentials import kind_of
 from ptolemy.api import rate_limits
 from ptolemy.api.cookies import refuse_cross_site, session_cookie
 from ptolemy.api.services import Services
-from ptolemy.kernel.actors import allows
+from ptolemy.kernel.actors import Role, allows
 from ptolemy.kernel.problems import Forbidden, Unauthorized
+
+SignedIn = Role | Literal["signed_in", "human"]
+"""The least role in the workspace, or whoever is signed in, wherever they belong, or people alone."""
+Admitted = SignedIn | Literal["anyone"]
 
 SLOW_SECONDS = 1.0
 """A body that takes longer to arrive may have outlived the access that it was let in by."""
@@ -20,7 +25,7 @@ SLOW_SECONDS = 1.0
 _ADMITTED_AT = "admitted_at"
 
 
-async def admit(request: Request, services: Services, needed: str) -> Access | None:
+async def admit(request: Request, services: Services, needed: Admitted) -> Access | None:
     """The caller's access: a 401 without good credentials, a 404 outside their workspaces, a 403 for too low a role.
 
     A robot's request counts whatever becomes of it, so a 429 comes before a 404.
@@ -36,23 +41,23 @@ async def admit(request: Request, services: Services, needed: str) -> Access | N
     return access
 
 
-async def admit_again(request: Request, services: Services, needed: str) -> None:
+async def admit_again(request: Request, services: Services, needed: Admitted) -> None:
     """Once the body is there: refuses who has lost their access while it was slowly coming in. It counts no call.
 
     Else a request that was begun in time, and kept waiting for its last byte, would open the door long after.
     """
     admitted_at = request.scope.get(_ADMITTED_AT)
-    if admitted_at is None or time.monotonic() - admitted_at < SLOW_SECONDS:
+    if needed == "anyone" or admitted_at is None or time.monotonic() - admitted_at < SLOW_SECONDS:
         return
     secret, workspace = _credentials(request, services.public_url), request.path_params.get("workspace")
     _refuse_too_low(await authenticate(services.database, secret or "", workspace), needed)
 
 
-def _refuse_too_low(access: Access, needed: str) -> None:
+def _refuse_too_low(access: Access, needed: SignedIn) -> None:
     if needed == "human":
         if access.caller.actor.type != "human":
             raise Forbidden("humans_only", "this is for people who sign in: a robot belongs to one workspace")
-    elif needed != "signed_in" and not allows(access.role, needed):  # type: ignore[arg-type] # the other words are handled
+    elif needed != "signed_in" and not allows(access.role, needed):
         raise Forbidden("forbidden", f"this needs the role {needed}, yours is {access.role}")
 
 

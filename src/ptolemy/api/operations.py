@@ -17,16 +17,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ptolemy.api import bodies, gate, headers, idempotency
+from ptolemy.api.gate import Admitted
 from ptolemy.api.services import Call, Services
 from ptolemy.database.transaction import Overtaken
-from ptolemy.kernel.actors import Role
 from ptolemy.kernel.problems import Conflict, Invalid
 
 _ATTEMPTS = 20
 _PAUSE_SECONDS = 0.002
 
 Handler = Callable[[Call], Awaitable[Response]]
-Access = Role | Literal["anyone", "signed_in", "human"]
 Keyed = Literal["by_route", "by_handler", "never"]
 
 
@@ -39,7 +38,7 @@ class Operation:
     handler: Handler
     summary: str
     tag: str
-    access: Access
+    access: Admitted
     answers: Mapping[int, Any]
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None

@@ -32,7 +32,7 @@ class InternalError(Problem):
 class Requests:
     """Pure ASGI: three `BaseHTTPMiddleware` would cost ten times as much."""
 
-    def __init__(self, app: ASGIApp, served_over_tls: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, app: ASGIApp, served_over_tls: Callable[[], bool]) -> None:
         """`served_over_tls` says whether users come by https, even where a proxy hands their requests on by http."""
         self._app, self._served_over_tls = app, served_over_tls
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,7 +21,7 @@ from ptolemy.api.answers import json, no_content
 from ptolemy.api.operations import Operation
 from ptolemy.api.resource_operations import WORKSPACE
 from ptolemy.api.services import Call
-from ptolemy.database.transaction import Row, Transaction
+from ptolemy.database.transaction import Row
 from ptolemy.engine.schemas import Body
 from ptolemy.files import uploads
 from ptolemy.files.store import discard, room_for
@@ -30,6 +31,7 @@ from ptolemy.kernel.problems import BadRequest, FieldError, Invalid, TooLarge
 from ptolemy.kernel.timestamps import write_timestamp
 
 _LARGEST = 2**53 - 1
+_NUMBER = re.compile(r"[0-9]{1,5}")
 
 
 class UploadCreate(Body):
@@ -114,7 +116,7 @@ async def _put(call: Call) -> Response:
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
     async with call.transaction() as tx:
-        await _unused(tx, call.path["id"])
+        await uploads.unused(tx, call.path["id"])  # told before the part is read
     number = _number(call.path["n"])
     with _temporary_file() as file:
         sha256 = await _receive(call.request, file, limit)
@@ -125,18 +127,8 @@ async def _put(call: Call) -> Response:
     return json(encode(_shown(part)))
 
 
-async def _unused(tx: Transaction, key: str) -> None:
-    """Told before the part is read."""
-    await uploads.unused(tx, key)
-
-
 def _number(text: str) -> int:
-    if (
-        not text.isascii()
-        or not text.isdigit()
-        or not 1 <= int(text[:6]) <= MAX_PARTS
-        or len(text) > len(str(MAX_PARTS))
-    ):
+    if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= MAX_PARTS:
         raise Invalid(FieldError("n", "out_of_range", f"the number of a part must be from 1 to {MAX_PARTS}"))
     return int(text)
 

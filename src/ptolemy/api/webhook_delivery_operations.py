@@ -113,10 +113,10 @@ async def _redeliver(call: Call) -> Response:
 
 
 async def _redeliver_failed(call: Call) -> Response:
-    now, number = datetime.now(UTC), 0
-    while True:
+    now, number, some = datetime.now(UTC), 0, deliveries.AT_ONCE
+    # Not until none is left: what is put in the queue may fail anew meanwhile, and would be found for ever.
+    while some >= deliveries.AT_ONCE:
         async with call.transaction() as tx:
             some = await deliveries.redeliver_failed(tx, call.path["id"], call.body.failed_since, now)
         number += some
-        if not some:
-            return json(encode({"redelivered": number}))
+    return json(encode({"redelivered": number}))

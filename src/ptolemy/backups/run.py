@@ -295,7 +295,9 @@ def _read_again(path: Path, rows: int) -> Written:
 def _reason(error: Exception) -> str:
     """What went wrong with the destination, and what it said itself, where it said something."""
     said = error.detail if isinstance(error, Problem) else str(error)
-    if isinstance(error, OSError) and error.filename:
-        said = f"{error.strerror}: {error.filename}"
+    of_system = error.__cause__ if isinstance(error, StorageUnavailable) else error
+    if isinstance(of_system, OSError) and of_system.filename:
+        # Of a directory of the operator: which one it is.
+        return f"the destination takes no backup: {of_system.strerror}: {of_system.filename}"
     cause = f"{error.__cause__}".partition("\n")[0] if error.__cause__ else ""
     return f"the destination takes no backup: {said}" + (f" ({cause})" if cause and cause not in said else "")

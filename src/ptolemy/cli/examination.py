@@ -13,6 +13,7 @@ from ptolemy.cli.findings import Finding, error, fine, warning
 from ptolemy.cli.opening import existing_database_dsn
 from ptolemy.cli.storage_checks import sharing_findings, storage_findings
 from ptolemy.database.embedded import EmbeddedProblem
+from ptolemy.database.outage import OUTAGE
 from ptolemy.settings import Settings, unknown_variables
 
 CONNECT_SECONDS = 10
@@ -47,7 +48,7 @@ async def examine(settings: Settings) -> Examination:
                 await driver.close()
     except EmbeddedProblem as problem:
         return Examination([*findings, error("database", str(problem), "")])
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+    except (*OUTAGE, asyncpg.PostgresError) as problem:
         advice = "start PostgreSQL, or correct PTOLEMY_DATABASE_URL"
         return Examination([*findings, error("database", f"can't be reached: {problem}", advice)])
 

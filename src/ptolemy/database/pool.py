@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from ptolemy.database.instants import take_instants_literally
+from ptolemy.database.outage import OUTAGE
 from ptolemy.database.security import APP, OWNER, role_for
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Driver, Overtaken, Session, Transaction
@@ -150,7 +151,7 @@ class Database:
         """Whether it can be asked anything at all now."""
         try:
             await self.row(Sql("select 1"))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (*OUTAGE, asyncpg.PostgresError):
             return False
         return True
 

@@ -8,12 +8,12 @@ from importlib.metadata import version
 from typing import BinaryIO, cast
 
 from ptolemy.catalogue import RESOURCES
-from ptolemy.database.copying import copy_lines
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Transaction
 from ptolemy.engine.interchange import Interchange, custom_fields
 from ptolemy.engine.resource import Resource
-from ptolemy.exports.columns.shape import PICKED, JsonShape
+from ptolemy.exports.columns.export import export_values
+from ptolemy.exports.columns.shape import JsonShape
 from ptolemy.exports.rows import json_writer, rows
 from ptolemy.formats.archive import ArchiveWriter, FileWriter
 from ptolemy.formats.manifest import FORMAT, FORMAT_VERSION, Manifest, Origin, encode_manifest
@@ -53,12 +53,7 @@ async def _write_values(tx: Transaction, wanted: Sql, file: FileWriter, check_in
     series = await tx.rows(Sql.of("select id from series where workspace_id = ?", tx.workspace_id))
     custom = await custom_fields(tx, Interchange(TimeSeriesValues))
     shape = JsonShape(instruments, {str(row["id"]): str(row["id"]) for row in series}, custom)
-
-    out = cast(BinaryIO, file)
-    select = Sql(f"select {PICKED} from time_series_values where {wanted.text} order by id", wanted.args)
-    shape.begin(out)
-    await copy_lines(tx, select, lambda lines: shape.write(out, lines), lambda _: check_in())
-    shape.end(out)
+    await export_values(tx, cast(BinaryIO, file), shape, wanted, each_block=lambda _: check_in())
 
 
 async def _manifest(tx: Transaction, writer: ArchiveWriter) -> Manifest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import secrets
 import shutil
@@ -18,6 +19,8 @@ from ptolemy.files.store import Found, ServedAs, StorageUnavailable, checked, lo
 _BLOCK = 1 << 20
 _NEW = ".new-"
 _IDENTITY = ".identity"
+_REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
+"""What the directory says where nothing can be kept in it."""
 _LEFT_SECONDS = 24 * 3600
 """No file takes so long to be written: who began it is dead."""
 
@@ -32,8 +35,13 @@ class LocalFiles:
         return self._directory / checked(key)
 
     async def put(self, key: str, source: Path | BinaryIO, served_as: ServedAs | None = None) -> int:
-        with room_for(f"the file store has no room for {key}"):
-            return await asyncio.to_thread(_put, self.path(key), source)
+        try:
+            with room_for(f"the file store has no room for {key}"):
+                return await asyncio.to_thread(_put, self.path(key), source)
+        except OSError as error:
+            if error.errno not in _REFUSALS:
+                raise  # the source's own
+            raise _unavailable(key, "kept", error) from error
 
     @asynccontextmanager
     async def local(self, key: str) -> AsyncIterator[Path]:
@@ -46,7 +54,7 @@ class LocalFiles:
         except FileNotFoundError:
             raise missing(key) from None
         except OSError as error:
-            raise StorageUnavailable("storage_unavailable", f"{key} can't be read: {error.strerror}") from error
+            raise _unavailable(key, "read", error) from error
         with file:
             while block := await asyncio.to_thread(file.read, _BLOCK):
                 yield block
@@ -56,9 +64,14 @@ class LocalFiles:
             return (await asyncio.to_thread(self.path(key).stat)).st_size
         except FileNotFoundError:
             raise missing(key) from None
+        except OSError as error:
+            raise _unavailable(key, "read", error) from error
 
     async def delete(self, key: str) -> None:
-        await asyncio.to_thread(self.path(key).unlink, missing_ok=True)
+        try:
+            await asyncio.to_thread(self.path(key).unlink, missing_ok=True)
+        except OSError as error:
+            raise _unavailable(key, "removed", error) from error
 
     async def address(self, key: str, seconds: int) -> str | None:
         return None
@@ -83,6 +96,11 @@ def known_identity(directory: Path) -> str | None:
         return (directory / _IDENTITY).read_text().strip()
     except OSError:
         return None
+
+
+def _unavailable(key: str, what: str, error: OSError) -> StorageUnavailable:
+    log.warning("storage_unavailable", key=key, reason=str(error))
+    return StorageUnavailable("storage_unavailable", f"{key} can't be {what}: {error.strerror}")
 
 
 def _put(path: Path, source: Path | BinaryIO) -> int:

@@ -10,12 +10,13 @@ from uuid import UUID
 
 import structlog
 
+from ptolemy.database.outage import DISCONNECTED, OUTAGE
 from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Session
 from ptolemy.jobs import queue
 from ptolemy.jobs.job import Handler, Interrupted, Job, LeaseLost
 from ptolemy.jobs.schedule import Schedule, arrange
-from ptolemy.jobs.wakeup import DISCONNECTED, OUTAGE, listen
+from ptolemy.jobs.wakeup import listen
 from ptolemy.kernel import metrics, tracing
 from ptolemy.kernel.problems import Problem
 

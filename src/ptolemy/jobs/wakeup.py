@@ -1,4 +1,4 @@
-"""News of the queue, within milliseconds; and what an outage of the database looks like."""
+"""News of the queue, within milliseconds."""
 
 from __future__ import annotations
 
@@ -6,29 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import asyncpg
 import structlog
 
+from ptolemy.database.outage import OUTAGE
 from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Driver
 from ptolemy.jobs.queue import CHANNEL
-
-DISCONNECTED = (
-    ConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what the driver says of a connection that was lost as it was handed out
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.IdleInTransactionSessionTimeoutError,  # this process was frozen
-)
-"""The connection was lost in the middle of something."""
-
-OUTAGE = (
-    *DISCONNECTED,
-    OSError,  # TimeoutError is among its kinds
-    asyncpg.TooManyConnectionsError,
-)
-"""Errors that say nothing of the statement: the database restarts, or can't be reached for now."""
 
 _RETRY_SECONDS = 0.5
 

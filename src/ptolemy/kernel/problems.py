@@ -11,7 +11,10 @@ Problem
 ├── TooLarge              413  the body is larger than allowed
 ├── UnsupportedMediaType  415  the body is of another content type
 ├── Invalid               422  values that break a rule; names each field
-└── TooManyRequests       429  too much in too little time; `Retry-After` says when to come back
+├── TooManyRequests       429  too much in too little time; `Retry-After` says when to come back
+└── Unavailable           503  too much to do at once; `Retry-After` says when to come back
+
+What only one room can say has its class there, like `files.store.StorageFull`.
 """
 
 from collections.abc import Mapping

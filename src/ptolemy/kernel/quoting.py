@@ -6,7 +6,7 @@ from ptolemy.kernel.json import encode
 
 
 def seen(value: object) -> str:
-    """A sent value, in the words of JSON, and never more than a line of it."""
+    """A sent value: text in quotes, else as JSON writes it, and never more than a line of it."""
     if isinstance(value, tuple):
         return " on ".join(seen(part) for part in value)
     text = repr(value) if isinstance(value, str) else encode(value).decode()

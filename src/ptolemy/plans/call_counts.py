@@ -148,7 +148,7 @@ async def by_day(tx: Transaction, first: date, last: date) -> Sequence[Row]:
     return await tx.rows(statement)
 
 
-async def count_delivery(tx: Transaction, number: int = 1, at: datetime | None = None) -> None:
+async def count_deliveries(tx: Transaction, number: int, at: datetime | None = None) -> None:
     """Counts events that were delivered, each to a webhook for the first time, in the transaction that notes it.
 
     A delivery is never refused: it goes out however many calls are left, and leaves fewer of them.

@@ -19,9 +19,10 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from ptolemy.database.outage import OUTAGE
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
-from ptolemy.database.transaction import Transaction
+from ptolemy.database.transaction import Overtaken, Transaction
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.kernel.problems import TooManyRequests
 from ptolemy.plans import call_counts, overage
@@ -157,9 +158,9 @@ class Meter:
             idle, account.busy = not account.busy, False
             try:
                 await self._write(account, give_back=give_back or idle)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (*OUTAGE, asyncpg.PostgresError, Overtaken) as error:
                 # It stays counted here, for the next time.
-                log.warning("calls_not_written", workspace_id=str(account.workspace_id), reason=str(error))
+                log.warning("calls_not_written", workspace_id=str(account.workspace_id), reason=repr(error))
                 continue
             if idle and account.is_empty:
                 self._accounts.pop(account.workspace_id, None)

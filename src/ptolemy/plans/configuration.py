@@ -72,7 +72,7 @@ async def configure(database: Database, plans: Mapping[str, Plan]) -> None:
     """
     async with database.session() as session:
         rows = await session.rows(Sql("select * from plans"))
-        stored = {row["name"]: Plan(**{key: row[key] for key in _KEYS}) for row in rows}
+        stored = {row["name"]: Plan.of(row) for row in rows}
         for name, plan in sorted(plans.items()):
             if stored.get(name) != plan:
                 await _store(session, name, plan)

@@ -15,4 +15,4 @@ async def plan_of(tx: Transaction) -> tuple[str, Plan]:
     )
     if row is None:
         raise NotFound("workspace_not_found", "the workspace was removed")
-    return row["name"], Plan(**{key: row[key] for key in Plan.__dataclass_fields__})
+    return row["name"], Plan.of(row)

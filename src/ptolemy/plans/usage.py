@@ -44,8 +44,8 @@ class DayOfKind:
     total: int
 
 
-async def usage(tx: Transaction, now: datetime | None = None) -> Usage:
-    month = (now or datetime.now(UTC)).date().replace(day=1)
+async def usage(tx: Transaction) -> Usage:
+    month = datetime.now(UTC).date().replace(day=1)
     name, plan = await plan_of(tx)
     by_kind = {kind: number for kind, number in sorted((await items.usage(tx)).items()) if number}
     over = {"items": 0, "calls": 0} | {row["kind"]: row["amount"] for row in await overage.of(tx, month, month)}

@@ -18,7 +18,7 @@ COUNTED = 10_000
 class Backlog:
     """Deliveries to active endpoints: `due` by now, or `waiting` for their next attempt.
 
-    `oldest_due_seconds` is how long the oldest has been due; where no worker looks after a workspace, since when.
+    `oldest_due_seconds` is how long the oldest has been due, or for how long a workspace has waited for a worker.
     """
 
     due: int = 0
@@ -37,11 +37,10 @@ async def backlog_everywhere(database: Database) -> Backlog:
                 " from webhook_feeds where wanted"
             )
         )
-    found = Backlog(oldest_due_seconds=max((feed["late"] or 0 for feed in feeds), default=0))
+    found = Backlog(oldest_due_seconds=max([0.0, *(feed["late"] or 0.0 for feed in feeds)]))
     for feed in feeds:
         async with database.transaction(Caller(feed["workspace_id"], SYSTEM)) as tx:
             await _add(tx, found)
-    found.oldest_due_seconds = max(found.oldest_due_seconds, 0)
     return found
 
 

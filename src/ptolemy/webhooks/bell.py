@@ -13,9 +13,9 @@ from uuid import UUID
 
 import structlog
 
+from ptolemy.database.outage import OUTAGE
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
-from ptolemy.jobs.wakeup import OUTAGE
 from ptolemy.webhooks.feed import CHANNEL
 
 QUIET_SECONDS = 0.02

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from ptolemy.jobs.wakeup import OUTAGE, listen
+from ptolemy.database.outage import OUTAGE
+from ptolemy.jobs.wakeup import listen
 from ptolemy.webhooks import feed
 from ptolemy.webhooks.endpoint_queue import Delivering
 from ptolemy.webhooks.feed import CHANNEL

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from uuid import UUID
 
 from ptolemy.database import retention
@@ -12,9 +13,10 @@ from ptolemy.database.retention import Kept
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup
+from ptolemy.engine.lookup import Lock
 from ptolemy.kernel.identifiers import uuid7s
 from ptolemy.kernel.problems import Conflict, NotFound
-from ptolemy.plans.call_counts import count_delivery
+from ptolemy.plans.call_counts import count_deliveries
 from ptolemy.webhooks.resource import DELIVERED, FAILED, PENDING, Webhooks
 
 KEPT_FOR = timedelta(days=30)
@@ -43,8 +45,8 @@ async def put_in(tx: Transaction, wanted: Sequence[tuple[UUID, Row]], now: datet
     return await tx.rows(statement)
 
 
-async def due(tx: Transaction, webhook_id: UUID, now: datetime, *, but: Collection[UUID], limit: int) -> list[Row]:
-    """The endpoint's next deliveries in order, but those `but`."""
+async def due(tx: Transaction, webhook_id: UUID, now: datetime, *, held: Collection[UUID], limit: int) -> list[Row]:
+    """The endpoint's next deliveries in order, without those that the caller has in hand already."""
     statement = Sql.of(
         "select id, event_id, resource_id, attempts, failures, delivered_at from webhook_deliveries"
         f" where workspace_id = ? and webhook_id = ? and status = '{PENDING}' and next_attempt_at <= ?"
@@ -54,7 +56,7 @@ async def due(tx: Transaction, webhook_id: UUID, now: datetime, *, but: Collecti
         tx.workspace_id,
         webhook_id,
         now,
-        list(but),
+        list(held),
         limit,
     )
     return await tx.rows(statement)
@@ -126,7 +128,7 @@ async def note(tx: Transaction, outcomes: Sequence[Outcome]) -> None:
     )
     noted = {row["id"] for row in await tx.rows(statement)}
     first = [each for each in outcomes if each.delivered and each.delivery["delivered_at"] is None]
-    await count_delivery(tx, sum(each.delivery["id"] in noted for each in first))
+    await count_deliveries(tx, sum(each.delivery["id"] in noted for each in first))
 
 
 async def delivery(tx: Transaction, key: str, delivery_id: UUID | None) -> Row:
@@ -149,10 +151,17 @@ def unknown() -> NotFound:
     return NotFound("not_found", "this webhook has no such delivery")
 
 
+async def active(tx: Transaction, key: str, *, lock: Lock = "") -> Row:
+    """The webhook that `key` names, to be sent something; a 409 where it is switched off."""
+    row = await lookup.one(tx, Webhooks, key, lock=lock)
+    if not row["active"]:
+        raise Conflict("webhook_inactive", "the webhook is not active: set active to true first")
+    return row
+
+
 async def redeliver(tx: Transaction, key: str, delivery_id: UUID | None, now: datetime) -> Row:
     """The delivery, due at once, with all its attempts before it."""
-    webhook = await _active(tx, key)
-    await delivery(tx, key, delivery_id)
+    webhook = await active(tx, key)
     row = await tx.row(
         Sql.of(
             "update webhook_deliveries"
@@ -171,8 +180,8 @@ async def redeliver(tx: Transaction, key: str, delivery_id: UUID | None, now: da
 
 
 async def redeliver_failed(tx: Transaction, key: str, since: datetime, now: datetime) -> int:
-    """Puts some of those that failed for good since then back into the queue; answers how many."""
-    webhook = await _active(tx, key)
+    """Puts up to `AT_ONCE` of those that failed for good since then back into the queue; answers how many."""
+    webhook = await active(tx, key)
     tx.told.add(tx.workspace_id)
     return await tx.run(
         Sql.of(
@@ -193,26 +202,55 @@ async def redeliver_failed(tx: Transaction, key: str, since: datetime, now: date
 
 async def _forget(tx: Transaction, before: datetime) -> int:
     """Old ones, and those whose webhook is gone."""
-    some = Sql.of(
-        "select id from webhook_deliveries d"
-        " where workspace_id = ? and (created_at < ? or not exists"
-        "  (select from webhooks w where w.workspace_id = ? and w.id = d.webhook_id))"
-        f" order by id limit {retention.AT_ONCE}",
-        tx.workspace_id,
-        before,
-        tx.workspace_id,
-    )
-    ids = [row["id"] for row in await tx.rows(some)]
+    ids = await _older(tx, before)
+    if len(ids) < retention.AT_ONCE:
+        ids += await _without_webhook(tx)
     return await tx.run(
         Sql.of("delete from webhook_deliveries where workspace_id = ? and id = any(?)", tx.workspace_id, ids)
     )
 
 
+async def _older(tx: Transaction, before: datetime) -> list[UUID]:
+    """Ids are in the order of creation, so the log is read from its beginning, and no further than it is old."""
+    oldest = await tx.rows(
+        Sql.of(
+            "select id, created_at from webhook_deliveries where workspace_id = ?"
+            f" order by id limit {retention.AT_ONCE}",
+            tx.workspace_id,
+        )
+    )
+    return [row["id"] for row in takewhile(lambda row: row["created_at"] < before, oldest)]
+
+
+async def _without_webhook(tx: Transaction) -> list[UUID]:
+    logged = await tx.rows(
+        Sql.of(
+            # From one webhook to the next in the index of the log, however many deliveries lie between.
+            "with recursive logged as ("
+            "  (select webhook_id from webhook_deliveries where workspace_id = ? order by webhook_id limit 1)"
+            "  union all"
+            "  select (select d.webhook_id from webhook_deliveries d"
+            "   where d.workspace_id = ? and d.webhook_id > l.webhook_id order by d.webhook_id limit 1)"
+            "  from logged l where l.webhook_id is not null"
+            ")"
+            " select webhook_id from logged l where webhook_id is not null"
+            "  and not exists (select from webhooks w where w.workspace_id = ? and w.id = l.webhook_id)",
+            tx.workspace_id,
+            tx.workspace_id,
+            tx.workspace_id,
+        )
+    )
+    if not logged:
+        return []
+    rows = await tx.rows(
+        Sql.of(
+            "select id from webhook_deliveries where workspace_id = ? and webhook_id = any(?::uuid[])"
+            f" limit {retention.AT_ONCE}",
+            tx.workspace_id,
+            [row["webhook_id"] for row in logged],
+        )
+    )
+    return [row["id"] for row in rows]
+
+
 KEPT = Kept("webhook_deliveries", _forget)
-
-
-async def _active(tx: Transaction, key: str) -> Row:
-    row = await lookup.one(tx, Webhooks, key)
-    if not row["active"]:
-        raise Conflict("webhook_inactive", "the webhook is not active: set active to true first")
-    return row

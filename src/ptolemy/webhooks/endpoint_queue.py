@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -119,7 +119,7 @@ class EndpointQueue:
                 self._there_may_be_more = False
                 return
             rows = await deliveries.due(
-                tx, self._webhook_id, self._with.clock(), but=held, limit=FETCHED_AT_ONCE - len(self._waiting)
+                tx, self._webhook_id, self._with.clock(), held=held, limit=FETCHED_AT_ONCE - len(self._waiting)
             )
             bodies = await self._with.payloads.of(tx, {row["event_id"] for row in rows}) if rows else {}
         self._there_may_be_more = len(rows) + len(self._waiting) >= FETCHED_AT_ONCE
@@ -182,29 +182,32 @@ class EndpointQueue:
 
     async def _tried(self, waiting: _Waiting) -> Outcome:
         delivery, at, started = waiting.delivery, self._with.clock(), time.monotonic()
-        answer, reason = None, None
         if waiting.body is None:
-            return Outcome(delivery, at, False, 0, error=_FORGOTTEN)
+            return Outcome(delivery, at, delivered=False, duration_ms=0, error=_FORGOTTEN)
+        answer, error = None, None
         try:
             answer = await self._post(delivery, waiting.body, at)
         except Unreachable as unreachable:
-            reason = str(unreachable)
+            error = str(unreachable)
         except Exception:  # the outermost loop of every delivery: one must not end those beside it
             log.exception("delivery_failed", delivery_id=str(delivery["id"]))
-            reason = "a fault of the server; it is in the server's log"
-        took = round((time.monotonic() - started) * 1000)
-        if answer and 200 <= answer.status < 300:
-            self._at_once = min(self._at_once + 1, self._with.pace.at_once)
-            return Outcome(delivery, at, True, took, None, answer.status, answer.body)
+            error = "a fault of the server; it is in the server's log"
+        outcome = Outcome(delivery, at, delivered=False, duration_ms=round((time.monotonic() - started) * 1000))
         if answer is None:
             # One that hangs must not hold many connections.
             self._at_once = max(1, self._at_once // 2)
-        wait = self._with.pace.wait(delivery["failures"] + 1, answer.retry_after if answer else None)
-        again = (
-            None if wait is None or (answer and answer.status == GONE) else self._with.clock() + timedelta(seconds=wait)
-        )
-        status, body = (answer.status, answer.body) if answer else (None, None)
-        return Outcome(delivery, at, False, took, again, status, body, reason or f"answered {status}")
+            return replace(outcome, error=error, next_attempt_at=self._next_attempt(delivery))
+        outcome = replace(outcome, response_status=answer.status, response_body=answer.body)
+        if 200 <= answer.status < 300:
+            self._at_once = min(self._at_once + 1, self._with.pace.at_once)
+            return replace(outcome, delivered=True)
+        again = None if answer.status == GONE else self._next_attempt(delivery, answer.retry_after)
+        return replace(outcome, error=f"answered {answer.status}", next_attempt_at=again)
+
+    def _next_attempt(self, delivery: Row, retry_after: float | None = None) -> datetime | None:
+        """None where this failure was the last."""
+        wait = self._with.pace.wait(delivery["failures"] + 1, retry_after)
+        return None if wait is None else self._with.clock() + timedelta(seconds=wait)
 
     async def _post(self, delivery: Row, body: bytes, at: datetime) -> Answer:
         assert self._webhook is not None  # noqa: S101 - fetched with the delivery

@@ -12,10 +12,10 @@ from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lifecycle, lookup, write
 from ptolemy.engine.etags import ANY, Expected
 from ptolemy.events.log import Entry, record
-from ptolemy.kernel.problems import Conflict, FieldError, Forbidden, Invalid
+from ptolemy.kernel.problems import FieldError, Invalid
 from ptolemy.kernel.sealing import Sealer
 from ptolemy.kernel.timestamps import write_timestamp
-from ptolemy.plans.webhooks import made, most_webhooks
+from ptolemy.plans.webhooks import refuse_beyond_plan
 from ptolemy.webhooks import deliveries, feed
 from ptolemy.webhooks.addresses import Guard, Refused, Unresolved
 from ptolemy.webhooks.resource import WEBHOOKS, Webhooks
@@ -41,9 +41,7 @@ async def admit(guard: Guard, url: str) -> None:
 async def create_webhook(tx: Transaction, sealer: Sealer, sent: Mapping[str, Any]) -> tuple[Row, str]:
     """The new endpoint, without subscriptions, and its secret, which can't be read again."""
     locked = await feed.lock(tx)
-    limit = await most_webhooks(tx)
-    if limit is not None and await made(tx) >= limit:
-        raise Forbidden("webhook_limit_reached", f"the plan has {limit} webhooks, and all are in use")
+    await refuse_beyond_plan(tx)
     row = await write.create(tx, WEBHOOKS, sent)
     secret = await give_secret(tx, sealer, row["id"])
     await feed.settle(tx, locked)
@@ -78,9 +76,7 @@ async def rotate_secret(tx: Transaction, sealer: Sealer, key: str) -> tuple[Row,
 
 async def test_webhook(tx: Transaction, key: str, now: datetime) -> Row:
     """The delivery of an event made for it, whatever it is subscribed to."""
-    row = await lookup.one(tx, Webhooks, key, lock="for no key update")
-    if not row["active"]:
-        raise Conflict("webhook_inactive", "the webhook is not active: set active to true first")
+    row = await deliveries.active(tx, key, lock="for no key update")
     xid = await record(tx, [Entry("webhook.tested", "webhook", row["id"])])
     event = await tx.row(
         Sql.of(

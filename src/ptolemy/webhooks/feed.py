@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from ptolemy.database.snapshots import NOTHING, NOW, Snapshot, shown
-from ptolemy.database.sql import Sql
+from ptolemy.database.sql import Sql, every, joined
 from ptolemy.database.transaction import Row, Session, Transaction
 from ptolemy.jobs.job import LeaseLost
 
@@ -176,18 +176,10 @@ def _unread(tx: Transaction, held: Row, until: str | None, wanted: Sql) -> Sql:
     if held["after_xid"] is not None:
         conditions.append(Sql.of("(xid, id) > (?, ?)", held["after_xid"], held["after_id"]))
     walks = [Sql.of("xid >= ?", seen.xmax), *(Sql.of("xid = ?", xid) for xid in sorted(seen.running))]
-    parts = []
-    for walk in walks:
-        every = [walk, *conditions]
-        where = " and ".join(f"({each.text})" for each in every)
-        args = tuple(arg for each in every for arg in each.args)
-        parts.append(
-            Sql(
-                "(select xid, id, event_type, resource_id from events"
-                f" where {where} order by xid, id limit {EVENTS_AT_ONCE})",
-                args,
-            )
-        )
-    union = " union all ".join(part.text for part in parts)
-    text = f"select * from ({union}) found order by xid, id limit {EVENTS_AT_ONCE}"
-    return Sql(text, tuple(arg for part in parts for arg in part.args))
+    union = joined(" union all ", [_walked(every([walk, *conditions])) for walk in walks])
+    return Sql(f"select * from ({union.text}) found order by xid, id limit {EVENTS_AT_ONCE}", union.args)
+
+
+def _walked(where: Sql) -> Sql:
+    picked = "select xid, id, event_type, resource_id from events"
+    return Sql(f"({picked} where {where.text} order by xid, id limit {EVENTS_AT_ONCE})", where.args)

@@ -27,7 +27,7 @@ async def delivering(
     *,
     secret_key: str,
     public_url: str | None = None,
-    allowed: Sequence[Network] = (),
+    allowed: Sequence[Network],
     pace: DeliveryPace | None = None,
     clock: Callable[[], datetime] = now,
 ) -> AsyncIterator[Delivering]:

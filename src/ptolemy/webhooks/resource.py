@@ -30,7 +30,7 @@ class Webhooks(Resource):
     deactivated_reason = Text(derived=True)
 
     async def before_write(self, tx: Transaction, writes: Sequence[Write]) -> None:
-        """Who is switched on again has no reason to be off."""
+        """Switching it off or on by hand takes the reason away that the server gave when it switched it off."""
         for write in writes:
             if write.changed(self.active):
                 write.new["deactivated_at"] = None if write.get(self.active) else datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""When a delivery that failed is tried again, and what a worker takes upon itself."""
+"""When a delivery that failed is tried again, and how much a worker does at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ _MINUTE, _HOUR = 60.0, 3600.0
 
 @dataclass(frozen=True)
 class DeliveryPace:
-    """Seconds, all of them. An event is tried once, and once more after each of `retries`."""
+    """What isn't a number of deliveries or of workspaces is in seconds.
+
+    An event is tried once, and once more after each of `retries`.
+    """
 
     retries: tuple[float, ...] = (
         5,

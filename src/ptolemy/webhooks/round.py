@@ -9,12 +9,12 @@ from uuid import UUID
 
 import structlog
 
+from ptolemy.database.outage import OUTAGE
 from ptolemy.database.snapshots import Snapshot
 from ptolemy.database.sql import Sql, some
 from ptolemy.database.transaction import Overtaken, Row, Transaction
 from ptolemy.event_types import ALL, matches
 from ptolemy.jobs.job import LeaseLost
-from ptolemy.jobs.wakeup import OUTAGE
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.webhooks import deliveries, feed
 from ptolemy.webhooks.endpoint_queue import Delivering, EndpointQueue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -52,7 +51,7 @@ async def replace_secret(tx: Transaction, sealer: Sealer, webhook_id: UUID) -> t
     return secret, until
 
 
-def opened(sealer: Sealer, row: Row, now: datetime) -> Sequence[str]:
+def opened(sealer: Sealer, row: Row, now: datetime) -> list[str]:
     """The secrets that sign at `now`, the newest first; none where the server's key is another than it was."""
     before = [(row["sealed_before"], row["before_until"]), *zip(row["earlier"], row["earlier_until"], strict=True)]
     sealed = [row["sealed"], *(each for each, until in before if until is not None and now < until)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import typing
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpcore
 import httpx
@@ -93,7 +93,7 @@ class _Checked(httpcore.AsyncNetworkBackend):
         port: int,
         timeout: float | None = None,  # noqa: ASYNC109 - the interface
         local_address: str | None = None,
-        socket_options: Iterable[typing.Any] | None = None,
+        socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         *others, last = await self._guard.addresses(WebAddress(self._scheme, host, port, "/"))
         for address in others:
@@ -109,7 +109,7 @@ class _Checked(httpcore.AsyncNetworkBackend):
         self,
         path: str,
         timeout: float | None = None,  # noqa: ASYNC109 - the interface
-        socket_options: Iterable[typing.Any] | None = None,
+        socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         raise httpcore.ConnectError("deliveries go to no local socket")
 

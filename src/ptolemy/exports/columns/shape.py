@@ -49,7 +49,7 @@ class JsonShape:
         self._before, self._after = ("", "\n") if lines else (",\n", "")
         self._instrument = _Fragments(lambda id: f'","instrument_id":"{id}","instrument":{_json(instruments.get(id))}')
         self._series = _Fragments(lambda id: f',"type_id":{_json(series.get(id))},"timestamp":"')
-        self._fields = _Fields(custom, lambda type_id, values: _json(custom.ordered(type_id, values)))
+        self._fields = _Fields(lambda type_id, values: _json(custom.ordered(type_id, values)))
 
     def begin(self, out: BinaryIO) -> None:
         out.write(b"" if self._lines else b"[")
@@ -99,7 +99,7 @@ class CsvShape:
         self._nothing = "," * len(keys)
         self._instrument = _Fragments(lambda id: f",{id},{_cell(instruments.get(id))}")
         self._series = _Fragments(lambda id: f",{_cell(series.get(id))},")
-        self._fields = _Fields(custom, lambda type_id, values: _field_cells(custom, keys, type_id, values))
+        self._fields = _Fields(lambda type_id, values: _field_cells(custom, keys, type_id, values))
 
     def begin(self, out: BinaryIO) -> None:
         out.write(self._head)
@@ -186,7 +186,7 @@ class _Fragments:
 class _Fields:
     """Custom fields as a row writes them; most rows have none."""
 
-    def __init__(self, custom: CustomFields, write: Callable[[UUID, dict[str, Any]], str]) -> None:
+    def __init__(self, write: Callable[[UUID, dict[str, Any]], str]) -> None:
         self._write = write
 
     def of(self, series: pa.Array[Any], stored: pa.Array[Any], nothing: str) -> Cells:
