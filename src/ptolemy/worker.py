@@ -204,8 +204,7 @@ class UpkeepHandler:
 async def tidy_files(database: Database, files: FileStore, caller: Caller) -> None:
     """Removes a workspace's files whose time is over, and those that a killed process has left."""
     for made in (EXPORT_FILES, BACKUP_FILES):
-        async with database.transaction(caller) as tx:
-            await made.remove_expired(tx, files)
+        await made.remove_expired(database, caller, files)
     async with database.transaction(caller) as tx:
         over = set(await uploads.users(tx)) - await rehearsals.under_way(tx)
         gone = [key for job_id in over for key in await imports.freed(tx, job_id)]

@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Query
 from fastapi.routing import APIRoute
@@ -24,6 +24,8 @@ from ptolemy.kernel.problems import Conflict, Invalid
 
 _ATTEMPTS = 20
 _PAUSE_SECONDS = 0.002
+
+T = TypeVar("T")
 
 Handler = Callable[[Call], Awaitable[Response]]
 Keyed = Literal["by_route", "by_handler", "never"]
@@ -98,7 +100,7 @@ class OperationRoute(APIRoute):
         async def handle(request: Request) -> Response:
             services = self._services()
             request.scope["operation"] = operation.name
-            access = await gate.admit(request, services, operation.access)
+            access = await _settled(partial(gate.admit, request, services, operation.access), _ATTEMPTS)
             request.scope["access"] = access
             call = Call(request, services, access, request.path_params, None, None)
             sent = await bodies.json_body(request, operation.body_limit_bytes) if operation.body else b""
@@ -122,7 +124,7 @@ class OperationRoute(APIRoute):
         return handle
 
 
-async def _settled(work: Callable[[], Awaitable[Response]], attempts: int) -> Response:
+async def _settled(work: Callable[[], Awaitable[T]], attempts: int) -> T:
     """What `work` answers, done again while other writers come between."""
     for attempt in range(attempts):
         try:

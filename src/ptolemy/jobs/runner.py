@@ -20,7 +20,7 @@ from ptolemy.jobs.wakeup import listen
 from ptolemy.kernel import metrics, tracing
 from ptolemy.kernel.problems import Problem
 
-log = structlog.get_logger()
+log = structlog.get_logger("ptolemy.jobs")
 
 
 @dataclass(frozen=True)

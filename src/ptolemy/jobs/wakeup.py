@@ -15,7 +15,7 @@ from ptolemy.jobs.queue import CHANNEL
 
 _RETRY_SECONDS = 0.5
 
-log = structlog.get_logger()
+log = structlog.get_logger("ptolemy.jobs")
 
 
 async def listen(database: Database, heard: Callable[[str], None], channel: str = CHANNEL) -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from ptolemy.database.outage import OUTAGE
@@ -21,7 +22,7 @@ from ptolemy.webhooks.feed import CHANNEL
 QUIET_SECONDS = 0.02
 """Between two rings: however much is written, it is fifty statements a second."""
 
-log = structlog.get_logger()
+log = structlog.get_logger("ptolemy.webhooks")
 
 
 @asynccontextmanager
@@ -62,6 +63,6 @@ class _Bell:
                         workspaces,
                     )
                     await session.rows(statement)
-            except OUTAGE as error:
-                log.warning("bell_unheard", reason=str(error))
+            except (*OUTAGE, asyncpg.PostgresError) as error:
+                log.warning("bell_unheard", reason=repr(error))
             await asyncio.sleep(QUIET_SECONDS)
