@@ -11,13 +11,11 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
-from obstore.exceptions import BaseError
-
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.engine.fields import Text
 from ptolemy.files.opening import BRIEF, open_store
 from ptolemy.files.s3 import Patience
-from ptolemy.files.store import FileStore, StorageUnavailable
+from ptolemy.files.store import FileStore
 from ptolemy.kernel.problems import Conflict
 from ptolemy.kernel.quoting import seen
 
@@ -96,10 +94,7 @@ async def open_allowed(url: str, surroundings: Surroundings) -> FileStore:
 
 def open_destination(url: str, patience: Patience = BRIEF) -> FileStore:
     """The store at a destination, to read what we have written there."""
-    try:
-        return open_store(url, patience)
-    except BaseError as error:
-        raise StorageUnavailable("storage_unavailable", f"{url} can't be used: {error}") from error
+    return open_store(url, patience)
 
 
 def key_at_destination(slug: str, policy_id: UUID, policy_name: str, run_id: UUID, taken_at: datetime) -> str:
