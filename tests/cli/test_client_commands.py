@@ -318,6 +318,16 @@ def test_a_pipe_is_no_backup(person: Run) -> None:
         assert "write it to a file first" in failed(person(*arguments), 2)
 
 
+def test_a_part_of_a_backup_that_has_no_room_here_says_so(filled: Workspace, person: Run, tmp_path: Path) -> None:
+    succeeded(person("backup", "--to", "acme.zip"))
+    given = variables(filled, filled.admin_token)
+    limited = f"ulimit -f 1 && exec {PTOLEMY} restore --from acme.zip --only instrument=bhp.ax"
+    done = subprocess.run(
+        ["bash", "-c", limited], cwd=tmp_path, env=environment(**given), capture_output=True, text=True, check=False
+    )
+    assert failed(done) == "ptolemy: there is no room on the disk (File too large)"
+
+
 def test_bars_are_drawn_on_a_terminal_alone(filled: Workspace, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     given = environment(**variables(filled, filled.token("member")), TERM="xterm", XDG_CONFIG_HOME=str(tmp_path))
