@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.backups.test_destinations import spoiled
 from tests.backups.vault import Vault
 from tests.product import answered, wait_for
 
@@ -73,3 +76,39 @@ def test_a_backup_that_is_lost_at_its_destination_counts_as_good_no_longer(
     assert vault.seen(policy)["newest_verified"] is None
     vault.clock.pass_by(hours=3)
     wait_for(lambda: vault.seen(policy)["overdue_since"])
+
+
+@pytest.mark.parametrize("method", ["never", "hashes"])
+def test_a_backup_that_is_back_and_passes_its_rehearsal_counts_as_good_again(vault: Vault, method: str) -> None:
+    policy = vault.policy(verify=method, schedule="0 * * * *")
+    run = vault.back_up(policy)
+    aside = vault.at(run).rename(vault.directory / "aside")
+    assert rehearsed(vault, run) == "failed"
+    aside.rename(vault.at(run))
+    assert rehearsed(vault, run) == "passed"
+    [found] = vault.runs(policy_id=policy["id"])
+    assert found["verified_at"] is not None
+    assert found["verification"] == {"method": "rehearse", "result": "fine", "findings": []}
+    assert vault.seen(policy)["newest_verified"]["id"] == run["id"]
+
+
+@pytest.mark.parametrize("method", ["never", "hashes"])
+def test_a_backup_that_fails_a_later_rehearsal_counts_as_good_no_longer(vault: Vault, method: str) -> None:
+    policy = vault.policy(verify=method, schedule="0 * * * *")
+    run = vault.back_up(policy)
+    archive = spoiled(vault.at(run).read_bytes(), "rehearse")
+    vault.at(run).write_bytes(archive)
+    statement = "update backups set sha256 = $1, file_size = $2 where id = $3"
+    vault.sight.rows(statement, hashlib.sha256(archive).hexdigest(), len(archive), run["id"])
+    assert [rehearsed(vault, run), rehearsed(vault, run)] == ["failed", "failed"]
+    [event] = vault.told("backup.verification_failed")
+    assert str(event["resource_id"]) == run["id"]
+    [found] = vault.runs(policy_id=policy["id"])
+    assert (found["verified_at"], found["verification"]["result"]) == (None, "not restorable")
+    assert vault.seen(policy)["newest_verified"] is None
+
+
+def rehearsed(vault: Vault, run: dict[str, Any]) -> str:
+    """The result of a rehearsal of a run's backup."""
+    asked = answered(vault.workspace.robot.post("/backups/rehearse", json={"backup_id": run["id"]}), 202)
+    return str(vault.workspace.finished("backups/rehearsals", asked)["result"])

@@ -15,7 +15,7 @@ import pytest
 from ptolemy.backups.archive.verify import verify
 from tests.cli.command import PTOLEMY, environment, failed
 from tests.exports.test_round_trip import fill
-from tests.product import Workspace
+from tests.product import Workspace, answered
 from tests.s3 import Bucket, bucket
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -287,6 +287,45 @@ def test_a_backup_that_s3_gives_back_changed_is_kept_here(
     line = failed(person("backup", "--to", f"{s3.url}/acme.zip", "--overwrite", TMPDIR=str(tmp_path)))
     [kept] = tmp_path.glob("ptolemy-backup-*/acme.zip")
     assert str(kept) in line and "isn't what was sent" in line
+
+
+@pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+def test_a_missing_bucket_is_told_before_a_backup_is_taken(
+    workspace: Workspace, person: Run, s3: Bucket, tmp_path: Path, overwrite: tuple[str, ...]
+) -> None:
+    line = failed(person("backup", "--to", "s3://not-there/acme.zip", *overwrite, TMPDIR=str(tmp_path)))
+    assert line.startswith("ptolemy: s3://not-there/acme.zip: ") and "404 Not Found" in line
+    assert not list(tmp_path.glob("ptolemy-backup-*"))
+    assert answered(workspace.admin.get("/exports"), 200)["data"] == []
+
+
+def test_commands_say_what_the_bucket_itself_answers(person: Run, s3: Bucket) -> None:
+    assert "404 Not Found" in failed(person("verify", "s3://not-there/acme.zip"))
+    s3.rule = lambda method, path: 403
+    line = failed(person("verify", f"{s3.url}/acme.zip"))
+    assert "refuses the server's credentials" in line and "403 Forbidden" in line
+
+
+@pytest.mark.parametrize("endpoint", ["minio.example.com:9000", "http://", "http://minio:port", "ftp://minio"])
+def test_an_endpoint_of_s3_that_is_no_address_is_told_by_its_variable(person: Run, s3: Bucket, endpoint: str) -> None:
+    said = f"ptolemy: AWS_ENDPOINT_URL must be an address like https://minio.example.com, got '{endpoint}'"
+    assert failed(person("verify", f"{s3.url}/acme.zip", AWS_ENDPOINT_URL=endpoint)) == said
+    assert failed(person("backup", "--to", f"{s3.url}/acme.zip", AWS_ENDPOINT_URL=endpoint)) == said
+
+
+def test_a_pipe_is_no_backup(person: Run) -> None:
+    for arguments in (("verify", "/dev/stdin"), ("restore", "--from", "/dev/stdin")):
+        assert "write it to a file first" in failed(person(*arguments), 2)
+
+
+def test_a_part_of_a_backup_that_has_no_room_here_says_so(filled: Workspace, person: Run, tmp_path: Path) -> None:
+    succeeded(person("backup", "--to", "acme.zip"))
+    given = variables(filled, filled.admin_token)
+    limited = f"ulimit -f 1 && exec {PTOLEMY} restore --from acme.zip --only instrument=bhp.ax"
+    done = subprocess.run(
+        ["bash", "-c", limited], cwd=tmp_path, env=environment(**given), capture_output=True, text=True, check=False
+    )
+    assert failed(done) == "ptolemy: there is no room on the disk (File too large)"
 
 
 def test_bars_are_drawn_on_a_terminal_alone(filled: Workspace, tmp_path: Path) -> None:

@@ -78,6 +78,12 @@ def test_a_bucket_is_written_to_and_read_from(database_url: str, tmp_path: Path)
         assert "AWS_ACCESS_KEY_ID" in refused["advice"]
 
 
+def test_an_endpoint_of_s3_that_is_no_address_is_an_error(database_url: str, tmp_path: Path) -> None:
+    given = {"PTOLEMY_STORAGE_URL": "s3://a-bucket", "AWS_ENDPOINT_URL": "minio.example.com:9000"}
+    found = checks(database_url, tmp_path, exit_code=1, **given)["storage"]
+    assert found["level"] == "error" and "AWS_ENDPOINT_URL must be an address like https://" in found["found"]
+
+
 def test_processes_that_keep_their_files_in_different_places_are_an_error(
     database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -181,3 +182,11 @@ def test_behind_a_proxy_serve_tells_where_it_listens_and_what_users_see() -> Non
     with new_data_dir() as directory, serving_process(directory, PTOLEMY_PUBLIC_URL=public) as running:
         assert httpx.get(f"{running.url}/healthz").status_code == 200
         assert public in running.greeting
+
+
+def test_an_endpoint_of_s3_that_is_no_address_stops_the_start(tmp_path: Path) -> None:
+    variables = {"PTOLEMY_STORAGE_URL": "s3://a-bucket", "AWS_ENDPOINT_URL": "minio.example.com:9000"}
+    for command in ("serve", "worker"):
+        line = failed(ptolemy(command, data_dir=tmp_path, **variables))
+        assert line.startswith("ptolemy: AWS_ENDPOINT_URL must be an address like https://"), line
+    assert list(tmp_path.iterdir()) == []

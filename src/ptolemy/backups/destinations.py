@@ -11,8 +11,6 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
-from obstore.exceptions import BaseError
-
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.engine.fields import Text
 from ptolemy.files.opening import BRIEF, open_store
@@ -98,7 +96,8 @@ def open_destination(url: str, patience: Patience = BRIEF) -> FileStore:
     """The store at a destination, to read what we have written there."""
     try:
         return open_store(url, patience)
-    except BaseError as error:
+    except StorageUnavailable as error:
+        # Who reads this need not know where backups lie.
         raise StorageUnavailable("storage_unavailable", "the backup's destination can't be used") from error
 
 

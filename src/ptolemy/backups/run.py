@@ -20,6 +20,7 @@ from ptolemy.backups.fetching import Damaged, fetch
 from ptolemy.backups.retention import prune
 from ptolemy.backups.runs import OWN_FILES, told
 from ptolemy.backups.surroundings import Surroundings
+from ptolemy.backups.verdicts import note_verdict
 from ptolemy.backups.verification import Verdict, examine
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
@@ -211,7 +212,7 @@ class BackupHandler:
 
     async def _end(self, job: Job, caller: Caller, run: Row, verdict: Verdict | None) -> None:
         async with self._database.transaction(caller) as tx:
-            error = await _note_verdict(tx, run, verdict) if verdict else None
+            error = await note_verdict(tx, run, verdict) if verdict else None
             await self._close(tx, job, "failed" if error else "completed", error)
             await job.finish(tx)
 
@@ -256,29 +257,6 @@ class BackupHandler:
             await discard(self._files, OWN_FILES.key_of(ended))
         if ended["status"] == "completed" and ended["policy_id"] is not None:
             await prune(self._database, caller, ended["policy_id"], self._surroundings)
-
-
-async def _note_verdict(tx: Transaction, run: Row, verdict: Verdict) -> str | None:
-    """What is wrong with the backup, in a sentence, told as an event too; None where it is good."""
-    said = {"method": verdict.method, "result": verdict.result, "findings": list(verdict.findings)}
-    await tx.run(
-        Sql.of(
-            "update backups set verification = ?, recorded_at = now() where workspace_id = ? and id = ?",
-            encode(said).decode(),
-            tx.workspace_id,
-            run["id"],
-        )
-    )
-    if verdict.good:
-        await tx.run(
-            Sql.of(
-                "update backups set verified_at = now() where workspace_id = ? and id = ?", tx.workspace_id, run["id"]
-            )
-        )
-        return None
-    found = {"method": (None, verdict.method), "findings": (None, list(verdict.findings))}
-    await log.record(tx, [told(run, "verification_failed", **found)])
-    return f"the backup is {verdict.result}: {verdict.findings[0] if verdict.findings else 'see its file'}"
 
 
 def _read_again(path: Path, rows: int) -> Written:

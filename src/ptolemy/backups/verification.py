@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ptolemy.backups.archive.verify import verify
-from ptolemy.backups.rehearsal import rehearse
+from ptolemy.backups.rehearsal import Rehearsal, rehearse
 from ptolemy.database.pool import Database
 from ptolemy.kernel.actors import Caller
 
@@ -45,5 +45,9 @@ async def examine(
     if method == "hashes" or findings:
         return Verdict(method, report.result, findings[:_MOST_TOLD])
     rehearsal = await rehearse(database, caller, path, check_in=check_in, unpacked_limit_bytes=unpacked_limit_bytes)
+    return verdict_of(rehearsal)
+
+
+def verdict_of(rehearsal: Rehearsal) -> Verdict:
     said = [f"{finding.file}: {finding.message}" if finding.file else finding.message for finding in rehearsal.findings]
-    return Verdict(method, "fine" if rehearsal.passed else "not restorable", said)
+    return Verdict("rehearse", "fine" if rehearsal.passed else "not restorable", said)

@@ -60,7 +60,9 @@ def _to_storage(client: Client, to: str, tell: Tell, *, overwrite: bool) -> list
     from ptolemy.cli.remote import Remote, kept_until_stored
 
     remote = Remote.at(to)
-    if not overwrite:
+    if overwrite:
+        remote.refuse_missing_bucket()
+    else:
         remote.refuse_existing()
     with kept_until_stored(remote) as path:
         [job] = client.backup(path, on_progress=tell)

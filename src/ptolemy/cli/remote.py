@@ -43,17 +43,28 @@ class Remote:
         except ValueError:
             wrong_usage(f"name it with lower-case letters, digits, dots, hyphens and underscores, got {name!r}")
         configure_logs("error")
-        return cls(url, name, open_store(folder, LONG))
+        try:
+            return cls(url, name, open_store(folder, LONG))
+        except Problem as problem:
+            raise PtolemyError(problem.detail) from problem
 
     def refuse_existing(self) -> None:
         """Asked first, so that also a store that can't be reached is told before the backup is taken."""
         try:
             asyncio.run(self.files.size(self.name))
         except NotFound:
+            self.refuse_missing_bucket()
             return
         except Problem as problem:
-            raise PtolemyError(f"{self.url}: {problem.detail}") from problem
+            raise PtolemyError(f"{self.url}: {_said(problem)}") from problem
         raise PtolemyError(f"{self.url} is there already: name another, or say --overwrite")
+
+    def refuse_missing_bucket(self) -> None:
+        """A file that isn't there and a bucket that isn't look the same until the bucket is asked."""
+        try:
+            asyncio.run(self.files.check())
+        except Problem as problem:
+            raise PtolemyError(f"{self.url}: {_said(problem)}") from problem
 
     def store(self, path: Path, sha256: str) -> None:
         """Sends the file, and reads it back: only what the store answers counts as stored."""
@@ -61,7 +72,7 @@ class Remote:
             asyncio.run(self.files.put(self.name, path))
             stored = asyncio.run(self._sha256())
         except Problem as problem:
-            raise PtolemyError(problem.detail) from problem
+            raise PtolemyError(_said(problem)) from problem
         if stored != sha256:
             raise PtolemyError("what the store gives back isn't what was sent")
 
@@ -84,10 +95,17 @@ class Remote:
             try:
                 asyncio.run(self._copy(path))
             except NotFound:
+                self.refuse_missing_bucket()
                 raise PtolemyError(f"there is no {self.url}") from None
             except Problem as problem:
-                raise PtolemyError(f"{self.url}: {problem.detail}") from problem
+                raise PtolemyError(f"{self.url}: {_said(problem)}") from problem
             yield path
+
+
+def _said(problem: Problem) -> str:
+    """What is wrong, and what the store itself says of it: whoever runs a command reads no log of a server."""
+    cause = f"{problem.__cause__}".partition("\n")[0] if problem.__cause__ else ""
+    return f"{problem.detail}: {cause}" if cause else problem.detail
 
 
 @contextmanager

@@ -124,6 +124,8 @@ def local_backup(place: str) -> Iterator[Path]:
         return
     if not Path(place).exists():
         wrong_usage(f"there is no {place}")
+    if not (Path(place).is_file() or Path(place).is_dir()):
+        wrong_usage(f"a backup is a file or a directory, which a pipe is not: write it to a file first, got {place}")
     yield Path(place)
 
 

@@ -26,6 +26,7 @@ from ptolemy.cli.signals import on_stop
 from ptolemy.database.embedded import serving_alone
 from ptolemy.database.migrations import migrate
 from ptolemy.database.pool import Database
+from ptolemy.files.opening import open_store
 from ptolemy.kernel.tracing import traces_to
 from ptolemy.plans.configuration import read_plans
 from ptolemy.settings import Settings, SettingsProblem, secret_key
@@ -36,8 +37,9 @@ GRACE_SECONDS = 30
 def serve_until_stopped(settings: Settings, *, chosen_data_dir: Path | None) -> None:
     """Answers when a signal has ended it and everything is closed."""
     configure_logs(settings.log_level)
-    # Before anything is started or made: a mistake in the file ends it here.
+    # Before anything is started or made: a mistake in the file, or in the variables of S3, ends it here.
     read_plans(settings.plans_file)
+    open_store(settings.files_url)
     with ExitStack() as held:
         held.enter_context(traces_to(settings.traces_url))
         if not settings.database_url:

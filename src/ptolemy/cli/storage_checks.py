@@ -55,12 +55,13 @@ async def sharing_findings(settings: Settings, driver: Driver) -> list[Finding]:
 
 async def _reachable(url: str) -> Finding:
     """Writes a file, reads it back, and removes it."""
-    files, key, content = open_store(url), f"doctor/{secrets.token_hex(8)}", secrets.token_bytes(64)
+    key, content = f"doctor/{secrets.token_hex(8)}", secrets.token_bytes(64)
     advice = (
         "check that the bucket is there, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (they may put, get, list and"
         " delete), AWS_REGION and AWS_ENDPOINT_URL"
     )
     try:
+        files = open_store(url)
         await files.put(key, BytesIO(content))
         read = b"".join([block async for block in files.read(key)])
         await files.delete(key)

@@ -17,6 +17,7 @@ from datetime import timedelta
 from io import SEEK_END
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
+from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
@@ -54,15 +55,22 @@ LONG = Patience(request_seconds=60, attempts=6, first_wait_seconds=2)
 
 
 class S3Files:
-    """`s3://bucket/prefix`; endpoint, region and keys come from the usual `AWS_…` variables."""
+    """`s3://bucket/prefix`; endpoint, region and keys come from the usual `AWS_…` variables.
+
+    Raises `StorageUnavailable` where one of these can't be meant.
+    """
 
     def __init__(self, url: str, patience: Patience = BRIEF) -> None:
         self._url, self._patience = url.rstrip("/"), patience
-        self._store = S3Store.from_url(
-            url,
-            client_options={"allow_http": _endpoint().startswith("http://"), "timeout": timedelta(seconds=60)},
-            retry_config={"max_retries": 8, "retry_timeout": timedelta(seconds=patience.request_seconds)},
-        )
+        _check_endpoint()
+        try:
+            self._store = S3Store.from_url(
+                url,
+                client_options={"allow_http": _endpoint().startswith("http://"), "timeout": timedelta(seconds=60)},
+                retry_config={"max_retries": 8, "retry_timeout": timedelta(seconds=patience.request_seconds)},
+            )
+        except BaseError as error:
+            raise StorageUnavailable("storage_unavailable", f"{url} can't be used: {_reason(error)}") from error
 
     def path(self, key: str) -> Path | None:
         return None
@@ -201,6 +209,22 @@ def identity(url: str) -> str:
 
 def _endpoint() -> str:
     return next((os.environ[name] for name in _ENDPOINT_VARIABLES if os.environ.get(name)), "")
+
+
+def _check_endpoint() -> None:
+    # The client panics at the first request where this is no address.
+    for name in _ENDPOINT_VARIABLES:
+        if (value := os.environ.get(name)) and not _is_web_address(value):
+            detail = f"{name} must be an address like https://minio.example.com, got {value!r}"
+            raise StorageUnavailable("storage_unavailable", detail)
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _extent(file: BinaryIO) -> tuple[int, int]:

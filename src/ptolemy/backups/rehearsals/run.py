@@ -6,10 +6,12 @@ import time
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from ptolemy.backups.fetching import Damaged, opened_backup
 from ptolemy.backups.rehearsal import Rehearsal, RehearsalFinding, rehearse
 from ptolemy.backups.rehearsals.requests import ended, let_go
+from ptolemy.backups.verdicts import note_rehearsed
 from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Row, Transaction
@@ -49,9 +51,8 @@ class RehearsalHandler:
         except Problem as problem:
             await self._end(job, caller, "failed", error=problem.detail)
         else:
-            await self._end(
-                job, caller, "completed" if found.passed else "failed", found=found, error=_said(found) or None
-            )
+            status = "completed" if found.passed else "failed"
+            await self._end(job, caller, status, found=found, error=_said(found) or None, backup_id=row["backup_id"])
 
     async def gave_up(self, job: Job, reason: str) -> None:
         await self._end(job, Caller.unpacked(job.workspace_id, job.payload), "failed", error=reason)
@@ -83,15 +84,24 @@ class RehearsalHandler:
         )
 
     async def _end(
-        self, job: Job, caller: Caller, status: str, *, found: Rehearsal | None = None, error: str | None = None
+        self,
+        job: Job,
+        caller: Caller,
+        status: str,
+        *,
+        found: Rehearsal | None = None,
+        error: str | None = None,
+        backup_id: UUID | None = None,
     ) -> None:
-        """The last commit: what was found, status and event, and the job is done."""
+        """The last commit: what was found, status and event, and the job is done; a backup is held to it."""
         async with self._database.transaction(caller) as tx:
             if found:
                 await _store(tx, job, found)
             came_to = Sql.of("result = ?, error = ?", found.result if found else None, error)
             if await records.end(tx, "rehearsals", job.id, status, came_to):
                 await log.record(tx, [ended(job.id, status, _told(found, error))])
+                if found and backup_id:
+                    await note_rehearsed(tx, backup_id, found)
             await let_go(tx, job.id)
             await job.finish(tx)
 
