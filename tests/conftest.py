@@ -91,7 +91,7 @@ def new_database(request: pytest.FixtureRequest) -> Callable[[], AbstractContext
 
 @pytest.fixture
 def one_server(pytestconfig: pytest.Config) -> None:
-    """For a test whose transaction makes roles, or puts foreign keys off: the nodes of a cluster don't know of it."""
+    """For a test that makes roles, puts foreign keys off or looks at locks: nodes of a cluster don't share these."""
     if pytestconfig.getoption("on_citus"):
         pytest.skip("needs a database on one server")
 

@@ -135,6 +135,7 @@ async def test_a_lease_ends_with_its_month(database: Database, workspace_id: UUI
     assert (await meter.count(workspace_id, TOKEN, Terms(10_000))).remaining == 9_999
 
 
+@pytest.mark.usefixtures("one_server")  # whoever waits is seen on the coordinator alone
 async def test_a_lease_that_could_not_be_given_back_is_not_used_in_the_next_month(
     database: Database, workspace_id: UUID
 ) -> None:
