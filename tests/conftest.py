@@ -145,13 +145,13 @@ def workspace(new_workspace: Callable[[], Workspace]) -> Workspace:
 
 
 @pytest.fixture
-def events(product_database_url: str, workspace: Workspace) -> Callable[..., list[dict[str, Any]]]:
-    """The events of the workspace, oldest first, that have these values."""
+def events_of(product_database_url: str) -> Callable[[Workspace], list[dict[str, Any]]]:
+    """The events of a workspace, oldest first."""
 
-    async def read() -> list[dict[str, Any]]:
+    async def read(slug: str) -> list[dict[str, Any]]:
         driver = await asyncpg.connect(product_database_url)
         try:
-            workspace_id = await driver.fetchval("select id from workspaces where slug = $1", workspace.slug)
+            workspace_id = await driver.fetchval("select id from workspaces where slug = $1", slug)
             rows = await driver.fetch(
                 "select * from events where workspace_id = $1 order by epoch, xid, id", workspace_id
             )
@@ -159,8 +159,17 @@ def events(product_database_url: str, workspace: Workspace) -> Callable[..., lis
             await driver.close()
         return [{**row, "changes": json.loads(row["changes"])} for row in rows]
 
+    return lambda workspace: house.finished(read(workspace.slug))
+
+
+@pytest.fixture
+def events(
+    events_of: Callable[[Workspace], list[dict[str, Any]]], workspace: Workspace
+) -> Callable[..., list[dict[str, Any]]]:
+    """The events of the workspace, oldest first, that have these values."""
+
     def found(**wanted: Any) -> list[dict[str, Any]]:
-        return [row for row in house.finished(read()) if all(str(row[name]) == value for name, value in wanted.items())]
+        return [row for row in events_of(workspace) if all(str(row[name]) == value for name, value in wanted.items())]
 
     return found
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
 from uuid import UUID
 
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import store
+from ptolemy.engine.fields import Field, Reference
 from ptolemy.engine.resource import Resource
 from ptolemy.engine.write import Write, answer, differs, follow_up, prepare
 from ptolemy.kernel.problems import Problem
+
+Claim = tuple[Hashable, ...]
 
 
 class Steps:
@@ -52,11 +56,46 @@ class Steps:
 
 def is_judged(resource: Resource, write: Write) -> bool:
     """Whether a change needs the database's judgement: of what is unique, only among the active, or overlaps."""
-    fields = [of for rule in resource.unique for of in rule.fields]
+    fields = [of for rule in resource.unique for of in rule.fields if not of.fixed]
     if period := resource.no_overlap:
         fields += [period.of, period.start, period.end]
     archives = write.old is not None and resource.lifecycle.archive and write.archived_at != write.old["archived_at"]
-    return archives or any(write.changed(of) for of in fields)
+    return archives or any(_moves(write, of) for of in fields)
+
+
+def _moves(write: Write, of: Field[Any]) -> bool:
+    """Whether the field changes, as far as is known: a reference that isn't resolved yet may be a UUID in words."""
+    return write.changed(of) and str(write.get(of)) != str(write.was(of))
+
+
+def in_turn(resource: Resource, writes: Sequence[Write]) -> Iterator[list[Write]]:
+    """The writes in parts that come to the same in whichever order they are stored, but for new records among each
+    other: a change may want, or let go of, what others want or have."""
+    part: list[Write] = []
+    created: set[Claim] = set()
+    changed: set[Claim] = set()
+    for write in writes:
+        claims = _claims(resource, write)
+        if claims & (changed if write.old is None else created | changed):
+            yield part
+            part, created, changed = [], set(), set()
+        part.append(write)
+        (created if write.old is None else changed).update(claims)
+    if part:
+        yield part
+
+
+def _claims(resource: Resource, write: Write) -> set[Claim]:
+    """What a new record would be alone in having, and what a change takes or lets go; of references not which ones."""
+    if write.old is not None and not is_judged(resource, write):
+        return set()
+    fields = [[of for of in rule.fields if not isinstance(of, Reference)] for rule in resource.unique]
+    if resource.no_overlap:
+        fields.append([])
+    states = [] if write.archived_at else [[tuple(map(write.get, each)) for each in fields]]
+    if write.old is not None and write.old.get("archived_at") is None:
+        states.append([tuple(map(write.was, each)) for each in fields])
+    return {(n, *values) for state in states for n, values in enumerate(state)}
 
 
 def _key(write: Write) -> UUID:

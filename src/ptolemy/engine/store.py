@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import asyncpg
 
@@ -36,14 +36,13 @@ async def store(tx: Transaction, resource: Resource, write: Write) -> Row:
 async def insert_each(
     tx: Transaction, resource: Resource, writes: Sequence[Write], meanwhile: Meanwhile = lambda rows: None
 ) -> list[Row | Problem]:
-    """Inserts many in one statement; those that the database refuses come back as problems, exactly those."""
-    if apart := _of_one_id(writes):
-        # Which of them goes in, the statement wouldn't tell.
-        together = [write for write in writes if id(write) not in apart]
-        answered = dict(zip(map(id, together), await insert_each(tx, resource, together, meanwhile), strict=True))
-        return [answered.get(id(write)) or await _alone(tx, resource, write) for write in writes]
-    stored = await insert_new(tx, resource, writes, meanwhile)
-    return [row or await _alone(tx, resource, write) for row, write in zip(stored, writes, strict=True)]
+    """Inserts many in order, in one statement where all ids differ; those that the database refuses come back as
+    problems, exactly those."""
+    answers: list[Row | Problem] = []
+    for part in _of_different_ids(writes):
+        stored = await insert_new(tx, resource, part, meanwhile)
+        answers += [row or await _alone(tx, resource, write) for row, write in zip(stored, part, strict=True)]
+    return answers
 
 
 async def insert_new(
@@ -75,11 +74,19 @@ async def insert_new(
     return [row if row["id"] in inserted else None for row in rows]
 
 
-def _of_one_id(writes: Sequence[Write]) -> set[int]:
-    """Those, by `id()`, that want an id which another of them wants too."""
-    wanted = [(write.kept["id"], id(write)) for write in writes if write.kept.get("id")]
-    numbers = Counter(key for key, _ in wanted)
-    return {write for key, write in wanted if numbers[key] > 1}
+def _of_different_ids(writes: Sequence[Write]) -> Iterator[list[Write]]:
+    """In parts of which no two want one id: which of those goes in, the statement wouldn't tell."""
+    part: list[Write] = []
+    wanted: set[UUID] = set()
+    for write in writes:
+        own = write.kept.get("id")
+        if own in wanted:
+            yield part
+            part, wanted = [], set()
+        part.append(write)
+        wanted |= {own} if own else set()
+    if part:
+        yield part
 
 
 async def update_each(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | Problem]:

@@ -36,6 +36,13 @@ class RowKey:
         self._resource, self._reader, self.column = resource, reader, column
         self._custom: CustomFields | None = None
 
+    @property
+    def names_all_that_is_unique(self) -> bool:
+        """Whether records of other names can't stand in each other's way, but for their ids."""
+        if self.column == ID.name or self._custom is not None or self._resource.no_overlap:
+            return False
+        return all(rule.fields == self._fields for rule in self._resource.unique)
+
     async def prepare(self, tx: Transaction) -> None:
         """Reads what the types define; raises `Invalid` where none has the field that rows are to be found by."""
         if not self.column.startswith("field."):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import compress
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress, groupby
 
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import trees, write
 from ptolemy.engine.fields import Reference
 from ptolemy.engine.resource import ID, Resource
-from ptolemy.engine.steps import Steps, is_judged
+from ptolemy.engine.steps import Steps, in_turn, is_judged
 from ptolemy.engine.write import Write
 from ptolemy.imports.keys import RowKey, Value
 from ptolemy.imports.rows import RowReader, Taken
@@ -35,7 +35,7 @@ async def upsert_each(
     if reference := trees.own_reference(type(resource)):
         await upsert.tree(_parents_first(resource, reference, reader, rows), reference)
     else:
-        await upsert.rounds(rows)
+        await upsert.flat(rows)
     found = (upsert.answers[id(taken)] for taken in rows)
     return [(written, _advised(answer, key)) for written, answer in found]
 
@@ -49,15 +49,25 @@ class _Upsert:
         self._tx, self._resource, self._reader, self._key, self._values = tx, resource, reader, key, values
         self.answers: dict[int, tuple[Write, Row | Problem]] = {}
 
-    async def rounds(self, rows: Sequence[Taken]) -> None:
-        """In each round the rows name different records; those named again are changed step by step."""
+    async def flat(self, rows: Sequence[Taken]) -> None:
+        """In parts in which the rows name different records; those named again are changed step by step."""
         held: dict[Value, Row] = {}
         steps = Steps(self._tx, self._resource)
-        for part in _rounds(rows, self._values):
-            again = [taken for taken in part if self._values[id(taken)] in held]
-            changes = [_change(self._reader, taken, held[self._values[id(taken)]]) for taken in again]
-            self.answers |= zip(map(id, again), zip(changes, await steps.take(changes), strict=True), strict=True)
-            await self._together([taken for taken in part if self._values[id(taken)] not in held])
+
+        def is_held(taken: Taken) -> bool:
+            return self._values[id(taken)] in held
+
+        # Rows of other names may go first only where no two names can want the same.
+        any_order = self._key.names_all_that_is_unique and not any(taken.is_recorded for taken in rows)
+        for part in (_rounds if any_order else _runs)(rows, self._values):
+            for again, group in groupby(sorted(part, key=is_held) if any_order else part, is_held):
+                taken = list(group)
+                if again:
+                    changes = [_change(self._reader, each, held[self._values[id(each)]]) for each in taken]
+                    answers = [row for each in self._in_turn(changes) for row in await steps.take(each)]
+                    self.answers |= zip(map(id, taken), zip(changes, answers, strict=True), strict=True)
+                else:
+                    await self._together(taken)
             held |= self._held(part)
         await steps.end()
 
@@ -88,8 +98,12 @@ class _Upsert:
 
     async def _together(self, rows: Sequence[Taken]) -> None:
         """Rows that name different records."""
-        for _ in range(_LOOKS):
+        for look in range(_LOOKS):
             found = await self._key.records(self._tx, [self._values[id(taken)] for taken in rows])
+            if look:
+                # What isn't there is in the way of the row by something else than its name.
+                there = [record is not None for record in found]
+                rows, found = list(compress(rows, there)), list(compress(found, there))
             writes = [
                 self._reader.creation(taken)
                 if record is None or isinstance(record, Problem)
@@ -97,7 +111,8 @@ class _Upsert:
                 for taken, record in zip(rows, found, strict=True)
             ]
             named = [not isinstance(record, Problem) for record in found]
-            saved = iter(await write.save_each(self._tx, self._resource, list(compress(writes, named))))
+            parts = self._in_turn(list(compress(writes, named)))
+            saved = iter([row for part in parts for row in await write.save_each(self._tx, self._resource, part)])
             stored = [record if isinstance(record, Problem) else next(saved) for record in found]
             self.answers |= zip(map(id, rows), zip(writes, stored, strict=True), strict=True)
             # Another writer has created the record since it was looked for: then it is there to be changed.
@@ -108,6 +123,12 @@ class _Upsert:
             ]
             if not rows:
                 return
+
+    def _in_turn(self, writes: Sequence[Write]) -> Iterable[Sequence[Write]]:
+        """In parts that may be stored together; of a tree `_resting` has seen to that."""
+        if self._key.names_all_that_is_unique or trees.own_reference(type(self._resource)):
+            return [writes]
+        return in_turn(self._resource, writes)
 
     def _held(self, rows: Sequence[Taken]) -> dict[Value, Row]:
         """The records that were changed, by what names them, as they are now.
@@ -163,3 +184,18 @@ def _rounds(rows: Sequence[Taken], values: dict[int, Value]) -> list[list[Taken]
             rounds.append([])
         rounds[place].append(taken)
     return rounds
+
+
+def _runs(rows: Sequence[Taken], values: dict[int, Value]) -> Iterator[list[Taken]]:
+    """The rows in their order, in parts in which no two name the same record."""
+    run: list[Taken] = []
+    named: set[Value] = set()
+    for taken in rows:
+        value = values[id(taken)]
+        if value in named:
+            yield run
+            run, named = [], set()
+        run.append(taken)
+        named |= {value} - {None}
+    if run:
+        yield run
