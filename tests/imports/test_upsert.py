@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
-import asyncpg
 import pytest
 
-from tests.product import Workspace, answered, refused_fields, wait_for
+from tests.product import Workspace, answered, refused_fields
 
 Events = Callable[..., list[dict[str, Any]]]
 
@@ -129,34 +127,6 @@ def test_every_row_of_one_name_is_told_of_as_if_it_stood_alone(workspace: Worksp
     assert after["extra_fields_snapshot"] == {"shares": "10.0"}
 
 
-def test_many_rows_of_one_name_leave_few_versions_of_its_record_behind(
-    workspace: Workspace, events: Events, product_database_url: str
-) -> None:
-    before = updates(product_database_url)
-    rows = "".join(f"anz,Name {number},equity\n" for number in range(400))
-    job = upsert(workspace, "instruments", f"identifier,name,type_id\n{rows}", "identifier", on_error="abort")
-    assert counts(job) == ("completed", 1, 399, 0)
-    assert len(events(resource_type="instrument", resource_identifier="anz")) == 400
-    assert instrument(workspace, "anz")["name"] == "Name 399"
-    assert wait_for(lambda: (updates(product_database_url) - before) or None) < 100
-
-
-def updates(database_url: str) -> int:
-    """How many rows of instruments have been changed since the database began, by its own count."""
-
-    async def read() -> int:
-        driver = await asyncpg.connect(database_url)
-        try:
-            found: int = await driver.fetchval(
-                "select n_tup_upd from pg_stat_user_tables where relname = 'instruments'"
-            )
-            return found
-        finally:
-            await driver.close()
-
-    return asyncio.run(read())
-
-
 def test_records_are_found_by_a_custom_field_however_its_number_is_written(workspace: Workspace) -> None:
     answered(workspace.robot.patch("/instruments/rio", json={"field_values": {"shares": "7"}}), 200)
     job = upsert(workspace, "instruments", "field.shares,name\n10,Ten\n+7,Seven\n", "field.shares")
@@ -220,56 +190,6 @@ def test_tags_and_their_assignments_are_found_by_path_and_pair(workspace: Worksp
     pair = "instrument,tag\nbhp,#equity.au\n"
     assert counts(upsert(workspace, "instrument_tag_assignments", pair, "key")) == ("completed", 1, 0, 0)
     assert counts(upsert(workspace, "instrument_tag_assignments", pair, "key")) == ("completed", 0, 0, 0)
-
-
-@pytest.mark.parametrize("turned", [False, True])
-def test_new_tags_find_the_parents_that_come_with_them_wherever_these_stand(workspace: Workspace, turned: bool) -> None:
-    workspace.create("instrument-tags", identifier="equity")
-    workspace.robot.delete("/instrument-tags/equity")
-    tags = [
-        {"identifier": "equity", "name": "New"},
-        {"identifier": "au", "parent_id": "#equity"},
-        {"identifier": "asx", "parent_id": "#equity.au"},
-        {"identifier": "lost", "parent_id": "#nowhere"},
-        {"identifier": "below", "parent_id": "#nowhere.lost"},
-    ]
-    content = json.dumps(tags[::-1] if turned else tags).encode()
-    job = workspace.import_file("instrument_tags", content, "continue")
-    assert counts(job) == ("completed", 3, 0, 2)
-    assert {(error["field"], error["code"]) for error in job["errors"]} == {("parent_id", "unknown_reference")}
-    assert paths(workspace) == {"#equity": "New", "#equity.au": None, "#equity.au.asx": None}
-
-
-def test_a_tag_that_moves_takes_its_subtree_along_before_the_next_row_is_read(
-    workspace: Workspace, events: Events
-) -> None:
-    for path in ("equity", "equity.au", "equity.au.asx", "bond"):
-        above, _, identifier = path.rpartition(".")
-        workspace.create("instrument-tags", identifier=identifier, **({"parent_id": above} if above else {}))
-    names = [{"path": f"#{path}", "name": path} for path in ("equity", "equity.au", "bond")]
-    move = {"path": "#equity.au", "parent_id": "#bond"}
-    after = [
-        {"path": "#bond.au.asx", "name": "Moved"},
-        {"path": "#equity.au", "identifier": "au", "parent_id": "#equity", "name": "Another"},
-        {"path": "#equity.au", "name": "Another one"},
-    ]
-    job = upsert(workspace, "instrument_tags", json.dumps([*names, move, *after]), "path")
-    assert counts(job) == ("completed", 1, 6, 0), job["errors"]
-    assert paths(workspace) == {
-        "#bond": "bond",
-        "#bond.au": "equity.au",
-        "#bond.au.asx": "Moved",
-        "#equity": "equity",
-        "#equity.au": "Another one",
-    }
-    told = [event["event_type"] for event in events(resource_type="instrument_tag")[4:]]
-    assert sorted(told) == ["instrument_tag.created", *["instrument_tag.updated"] * 7]
-
-
-def paths(workspace: Workspace) -> dict[str, str | None]:
-    """The active tags, each with its name."""
-    rows = answered(workspace.robot.get("/instrument-tags"), 200)["data"]
-    return {row["path"]: row["name"] for row in rows}
 
 
 def test_by_id_a_record_comes_back_as_it_was_recorded(workspace: Workspace, events: Events) -> None:

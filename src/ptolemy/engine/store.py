@@ -115,15 +115,6 @@ async def update_each(tx: Transaction, resource: Resource, writes: Sequence[Writ
         return [await _alone(tx, resource, write) for write in writes]
 
 
-def changed(resource: Resource, write: Write) -> Row:
-    """The row that a change would leave, but for when it is stored; what stays is in the form that it has."""
-    values = _changed_values(resource, write)
-    new = {
-        name: value for name, value in values.items() if (of := resource.fields.get(name)) is None or write.changed(of)
-    }
-    return {**(write.old or {}), **new}
-
-
 async def update_all(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row]:
     """Changes many locked records in one statement, and answers what is stored of each now."""
     columns = {"id": [write.old["id"] for write in writes if write.old], **_columns(writes, resource.fields)}

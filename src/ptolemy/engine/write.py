@@ -17,9 +17,6 @@ from ptolemy.engine.resource import Resource
 from ptolemy.kernel.problems import Conflict, FieldError, Invalid, Problem
 
 T = TypeVar("T")
-
-_AT_ONCE = 500
-"""New records of a tree that are written together."""
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -176,23 +173,14 @@ async def save_each(tx: Transaction, resource: Resource, writes: Sequence[Write]
 
     A change names a record that is locked, once; one that changes nothing answers its `old` row and leaves no event.
     `kept["archived_at"]` archives or restores that record alone. Records that come by the million have no event each:
-    whoever writes them tells of all of them at once. Of a tree, a change that moves a record comes alone; a new one may
-    stand before its parent.
+    whoever writes them tells of all of them at once. Those of a tree go in one by one, parents first.
     """
-    created = [write for write in writes if write.old is None]
     reference = trees.own_reference(type(resource))
-    if reference is None or not created:
+    if reference is None:
         return await _save_together(tx, resource, writes)
-    changed = [write for write in writes if write.old is not None]
-    answers = dict(zip(map(id, changed), await _save_together(tx, resource, changed), strict=True))
-    generations = trees.Generations(type(resource), reference, created)
-    await generations.look(tx)
-    while generation := generations.next():
-        for first in range(0, len(generation), _AT_ONCE):
-            part = generation[first : first + _AT_ONCE]
-            saved = await _save_together(tx, resource, part)
-            answers |= zip(map(id, part), saved, strict=True)
-            generations.came(row for row in saved if not isinstance(row, Problem))
+    answers = {}
+    for write in trees.parents_first(type(resource), reference, writes):
+        [answers[id(write)]] = await _save_together(tx, resource, [write])
     return [answers[id(write)] for write in writes]
 
 
@@ -213,7 +201,7 @@ async def _save_together(tx: Transaction, resource: Resource, writes: Sequence[W
             ready.update(history.creations(resource, rows))
 
     stored |= zip(map(id, created), await store.insert_each(tx, resource, created, meanwhile=tell), strict=True)
-    answers = [answer(write, stored) for write in writes]
+    answers = [_answer(write, stored) for write in writes]
     kept = [
         (write, row)
         for write, row in zip(writes, answers, strict=True)
@@ -223,11 +211,10 @@ async def _save_together(tx: Transaction, resource: Resource, writes: Sequence[W
     return answers
 
 
-def answer(write: Write, stored: Mapping[int, Row | Problem]) -> Row | Problem:
-    """What became of a write, where `stored` holds by `id()` what became of those that were to be stored."""
-    found = write.problem or stored.get(id(write), write.old)
-    assert found is not None  # noqa: S101 - it is refused, stored, or was there before
-    return found
+def _answer(write: Write, stored: Mapping[int, Row | Problem]) -> Row | Problem:
+    answer = write.problem or stored.get(id(write), write.old)
+    assert answer is not None  # noqa: S101 - it is refused, stored, or was there before
+    return answer
 
 
 async def prepare(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> None:
