@@ -11,7 +11,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpcore
-import httpx
 
 from ptolemy.webhooks.addresses import Guard, Refused, Unresolved
 from ptolemy.webhooks.web_address import WebAddress
@@ -45,7 +44,7 @@ class Sender:
 
     def __init__(self, guard: Guard, *, tls: ssl.SSLContext | None = None) -> None:
         # No proxy from the environment, no redirects and no cookies: the pool knows of none of them.
-        context = tls or httpx.create_ssl_context()
+        context = tls or httpcore.default_ssl_context()
         self._pools = {
             scheme: httpcore.AsyncConnectionPool(
                 ssl_context=context,
