@@ -88,6 +88,7 @@ def test_a_backup_that_is_back_and_passes_its_rehearsal_counts_as_good_again(vau
     assert rehearsed(vault, run) == "passed"
     [found] = vault.runs(policy_id=policy["id"])
     assert found["verified_at"] is not None
+    assert found["updated_at"] == found["verified_at"]
     assert found["verification"] == {"method": "rehearse", "result": "fine", "findings": []}
     assert vault.seen(policy)["newest_verified"]["id"] == run["id"]
 

@@ -55,6 +55,12 @@ async def test_a_directory_that_can_not_be_used_is_told_in_plain_words(tmp_path:
         await files.size(KEY)
 
 
+async def test_a_directory_that_is_a_link_to_itself_is_told_in_plain_words(tmp_path: Path) -> None:
+    (tmp_path / "files").symlink_to(tmp_path / "files")
+    with pytest.raises(StorageUnavailable, match=f"{KEY} can't be kept: Too many levels of symbolic links"):
+        await LocalFiles(tmp_path / "files").put(KEY, BytesIO(b"x"))
+
+
 async def test_a_full_disk_is_told_as_such_and_leaves_nothing(files: LocalFiles) -> None:
     with pytest.raises(StorageFull, match="no room"):
         await files.put(KEY, Broken(errno.ENOSPC))

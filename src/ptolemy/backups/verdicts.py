@@ -21,7 +21,7 @@ async def note_verdict(tx: Transaction, run: Row, verdict: Verdict) -> str | Non
     await tx.run(
         Sql.of(
             f"update backups set verification = ?, verified_at = {'now()' if verdict.good else 'null'},"
-            " recorded_at = now() where workspace_id = ? and id = ?",
+            " updated_at = now(), recorded_at = now() where workspace_id = ? and id = ?",
             encode(said).decode(),
             tx.workspace_id,
             run["id"],

@@ -19,8 +19,11 @@ from ptolemy.files.store import Found, ServedAs, StorageUnavailable, checked, lo
 _BLOCK = 1 << 20
 _NEW = ".new-"
 _IDENTITY = ".identity"
-_REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
-"""What the directory says where nothing can be kept in it."""
+_REFUSALS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP}
+    | {errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ENODEV, errno.ENXIO}
+)
+"""What the directory says where nothing can be kept in it; the second line, where it is one of a network and away."""
 _LEFT_SECONDS = 24 * 3600
 """No file takes so long to be written: who began it is dead."""
 
