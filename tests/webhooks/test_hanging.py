@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -20,10 +21,11 @@ P95_SECONDS = 2.0
 async def test_nine_endpoints_get_everything_in_time_beside_one_that_hangs(
     database_url: str, receivers: Callable[..., Receiver], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arrived: list[tuple[str, float]] = []
+    arrived: dict[tuple[str, int], float] = {}
 
-    def noting(got: Received) -> Reply:
-        arrived.append((got.event["id"], time.monotonic()))
+    def noting(number: int, got: Received) -> Reply:
+        # At least once: a second time counts for nothing.
+        arrived.setdefault((got.event["id"], number), time.monotonic())
         return Reply()
 
     hanging = receivers()
@@ -36,8 +38,8 @@ async def test_nine_endpoints_get_everything_in_time_beside_one_that_hangs(
     committed: dict[str, float] = {}
     async with opened(database_url) as desk:
         await desk.hook(hanging)
-        for _ in range(GOOD):
-            await desk.hook(receivers(noting))
+        for number in range(GOOD):
+            await desk.hook(receivers(partial(noting, number)))
 
         async def all_of(number: int) -> bool | None:
             return len(arrived) >= GOOD * number or None
@@ -47,7 +49,7 @@ async def test_nine_endpoints_get_everything_in_time_beside_one_that_hangs(
                 event_id = await desk.happen_one()
                 committed[event_id] = time.monotonic()
                 await come_true(lambda number=number: all_of(number + 1))  # type: ignore[misc]
-    took = [at - committed[event_id] for event_id, at in arrived]
+    took = [at - committed[event_id] for (event_id, _), at in arrived.items()]
     assert len(took) == EVENTS * GOOD
     p50, p95 = statistics.median(took), statistics.quantiles(took, n=20)[-1]
     with capsys.disabled():
