@@ -28,7 +28,7 @@ from ptolemy.database.transaction import Row, Transaction
 from ptolemy.events import log
 from ptolemy.exports.workspace import write_workspace
 from ptolemy.files.scratch import scratch_folder
-from ptolemy.files.store import FileStore, ServedAs, StorageFull, StorageUnavailable, discard, room_for
+from ptolemy.files.store import FileStore, ServedAs, StorageFull, StorageUnavailable, cause_of, discard, room_for
 from ptolemy.formats.archive_reader import open_archive
 from ptolemy.jobs import records
 from ptolemy.jobs.job import Cancelled, Job
@@ -277,5 +277,5 @@ def _reason(error: Exception) -> str:
     if isinstance(of_system, OSError) and of_system.filename:
         # Of a directory of the operator: which one it is.
         return f"the destination takes no backup: {of_system.strerror}: {of_system.filename}"
-    cause = f"{error.__cause__}".partition("\n")[0] if error.__cause__ else ""
+    cause = cause_of(error)
     return f"the destination takes no backup: {said}" + (f" ({cause})" if cause and cause not in said else "")

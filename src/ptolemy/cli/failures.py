@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -19,8 +18,6 @@ from ptolemy.kernel.tracing import TracingUnavailable
 from ptolemy.settings import SettingsProblem
 
 Result = TypeVar("Result")
-
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def fail(line: str) -> NoReturn:
@@ -59,6 +56,8 @@ def explained() -> Iterator[None]:
     except OSError as error:
         if error.filename:
             fail(f"{error.filename}: {error.strerror}")
-        if error.errno in _FULL:
+        from ptolemy.files.store import FULL
+
+        if error.errno in FULL:
             fail(f"there is no room on the disk ({error.strerror})")
         fail(f"the database can't be reached ({error}): is it running, and is PTOLEMY_DATABASE_URL right?")

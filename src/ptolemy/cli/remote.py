@@ -15,7 +15,7 @@ from ptolemy.cli.failures import wrong_usage
 from ptolemy.cli.logs import configure_logs
 from ptolemy.client.errors import PtolemyError
 from ptolemy.files.opening import LONG, open_store
-from ptolemy.files.store import FileStore, checked
+from ptolemy.files.store import FileStore, cause_of, checked
 from ptolemy.kernel.problems import NotFound, Problem
 
 _SCHEME = "s3://"
@@ -104,7 +104,7 @@ class Remote:
 
 def _said(problem: Problem) -> str:
     """What is wrong, and what the store itself says of it: whoever runs a command reads no log of a server."""
-    cause = f"{problem.__cause__}".partition("\n")[0] if problem.__cause__ else ""
+    cause = cause_of(problem)
     return f"{problem.detail}: {cause}" if cause else problem.detail
 
 

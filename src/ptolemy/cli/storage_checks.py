@@ -17,6 +17,7 @@ from ptolemy.database.transaction import Driver
 from ptolemy.files.local import known_identity
 from ptolemy.files.opening import open_store
 from ptolemy.files.s3 import identity
+from ptolemy.files.store import cause_of
 from ptolemy.kernel.problems import Problem
 from ptolemy.settings import Settings
 
@@ -66,8 +67,8 @@ async def _reachable(url: str) -> Finding:
         read = b"".join([block async for block in files.read(key)])
         await files.delete(key)
     except Problem as problem:
-        reason = f": {problem.__cause__}".partition("\n")[0] if problem.__cause__ else ""
-        return error("storage", f"{url} can't be used: {problem.detail}{reason}", advice)
+        reason = ": ".join(filter(None, (problem.detail, cause_of(problem))))
+        return error("storage", f"{url} can't be used: {reason}", advice)
     if read != content:
         return error("storage", f"{url} answers something else than was written", "don't use this store")
     return fine("storage", f"{url} can be written to and read from")

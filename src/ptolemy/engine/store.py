@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import asyncpg
 
@@ -14,6 +13,7 @@ from ptolemy.engine import constraints
 from ptolemy.engine.fields.field import Field
 from ptolemy.kernel.identifiers import uuid7, uuid7s
 from ptolemy.kernel.problems import Problem
+from ptolemy.kernel.runs import runs
 
 if TYPE_CHECKING:
     from ptolemy.engine.resource import Resource
@@ -39,7 +39,8 @@ async def insert_each(
     """Inserts many in order, in one statement where all ids differ; those that the database refuses come back as
     problems, exactly those."""
     answers: list[Row | Problem] = []
-    for part in _of_different_ids(writes):
+    # Of those that share an id the statement wouldn't tell which goes in.
+    for part in runs(writes, lambda write: write.kept.get("id")):
         stored = await insert_new(tx, resource, part, meanwhile)
         answers += [row or await _alone(tx, resource, write) for row, write in zip(stored, part, strict=True)]
     return answers
@@ -72,21 +73,6 @@ async def insert_new(
         meanwhile(rows)
     inserted = {row["id"] for row in inserting.result()}
     return [row if row["id"] in inserted else None for row in rows]
-
-
-def _of_different_ids(writes: Sequence[Write]) -> Iterator[list[Write]]:
-    """In parts of which no two want one id: which of those goes in, the statement wouldn't tell."""
-    part: list[Write] = []
-    wanted: set[UUID] = set()
-    for write in writes:
-        own = write.kept.get("id")
-        if own in wanted:
-            yield part
-            part, wanted = [], set()
-        part.append(write)
-        wanted |= {own} if own else set()
-    if part:
-        yield part
 
 
 async def update_each(tx: Transaction, resource: Resource, writes: Sequence[Write]) -> list[Row | Problem]:

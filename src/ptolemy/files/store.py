@@ -17,7 +17,8 @@ from ptolemy.kernel import metrics
 from ptolemy.kernel.problems import NotFound, Problem
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)*")
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What a disk says that has no room."""
 
 log = structlog.get_logger("ptolemy.files")
 
@@ -98,6 +99,11 @@ class FileStore(Protocol):
         """The same in every process that keeps its files in the same place."""
 
 
+def cause_of(error: BaseException) -> str:
+    """The first line of what stands behind an error, like what the bucket itself said; empty where nothing does."""
+    return f"{error.__cause__}".partition("\n")[0] if error.__cause__ else ""
+
+
 def checked(key: str) -> str:
     """The key, which can't lead out of the store."""
     if not _KEY.fullmatch(key):
@@ -123,6 +129,6 @@ def room_for(complaint: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         raise StorageFull("storage_full", f"{complaint}: free some space there and try again") from error

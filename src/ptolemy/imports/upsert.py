@@ -14,6 +14,7 @@ from ptolemy.engine.write import Write
 from ptolemy.imports.keys import RowKey, Value
 from ptolemy.imports.rows import RowReader, Taken
 from ptolemy.kernel.problems import Conflict, FieldError, Problem
+from ptolemy.kernel.runs import runs
 
 _LOOKS = 3
 """How often a record is looked for that others create at the same time."""
@@ -103,7 +104,7 @@ def _parts(
         return ([taken] for taken in _parents_first(resource, reference, reader, rows))
     # Rows of other names may go first only where no two names can want the same thing.
     any_order = key.names_all_that_is_unique and not any(taken.is_recorded for taken in rows)
-    return (_rounds if any_order else _runs)(rows, values)
+    return _rounds(rows, values) if any_order else runs(rows, lambda taken: values[id(taken)])
 
 
 def _parents_first(
@@ -127,18 +128,3 @@ def _rounds(rows: Sequence[Taken], values: Mapping[int, Value]) -> list[list[Tak
             rounds.append([])
         rounds[place].append(taken)
     return rounds
-
-
-def _runs(rows: Sequence[Taken], values: Mapping[int, Value]) -> Iterator[list[Taken]]:
-    """In their order, up to one that names a record again."""
-    run: list[Taken] = []
-    named: set[Value] = set()
-    for taken in rows:
-        value = values[id(taken)]
-        if value in named:
-            yield run
-            run, named = [], set()
-        run.append(taken)
-        named |= {value} - {None}
-    if run:
-        yield run
