@@ -30,6 +30,8 @@ class Documented:
     content: Mapping[str, Any]
     required: tuple[str, ...]
     """The query parameters that it can't do without."""
+    parameters: tuple[str, ...]
+    """All its query parameters."""
     components: Mapping[str, Any]
 
     def __str__(self) -> str:
@@ -64,7 +66,8 @@ def documented(url: str) -> Sequence[Documented]:
             method.upper(),
             path,
             said.get("requestBody", {}).get("content", {}),
-            tuple(each["name"] for each in said.get("parameters", ()) if each["in"] == "query" and each["required"]),
+            tuple(each["name"] for each in _query(said) if each["required"]),
+            tuple(each["name"] for each in _query(said)),
             document["components"],
         )
         for path, methods in document["paths"].items()
@@ -72,6 +75,10 @@ def documented(url: str) -> Sequence[Documented]:
         if method in METHODS
     ]
     return sorted(found, key=lambda each: LAST.index(str(each)) if str(each) in LAST else -1)
+
+
+def _query(said: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return [each for each in said.get("parameters", ()) if each["in"] == "query"]
 
 
 def request(operation: Documented, place: Stock, parts: Mapping[str, str], stock: Stock) -> dict[str, Any]:
