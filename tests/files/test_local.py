@@ -61,6 +61,13 @@ async def test_a_directory_that_is_a_link_to_itself_is_told_in_plain_words(tmp_p
         await LocalFiles(tmp_path / "files").put(KEY, BytesIO(b"x"))
 
 
+@pytest.mark.parametrize("target", ["files", "nowhere"])
+async def test_a_directory_that_is_a_link_to_nowhere_is_not_ready(tmp_path: Path, target: str) -> None:
+    (tmp_path / "files").symlink_to(tmp_path / target)
+    with pytest.raises(StorageUnavailable, match="can't be written to"):
+        await LocalFiles(tmp_path / "files").check()
+
+
 async def test_a_full_disk_is_told_as_such_and_leaves_nothing(files: LocalFiles) -> None:
     with pytest.raises(StorageFull, match="no room"):
         await files.put(KEY, Broken(errno.ENOSPC))

@@ -155,7 +155,8 @@ def _fsync_directory(directory: Path) -> None:
 
 
 def _check(directory: Path) -> None:
-    existing = next(each for each in (directory, *directory.parents) if each.exists())
+    # A link that leads nowhere is there too: nothing can be made in its place.
+    existing = next(each for each in (directory, *directory.parents) if os.path.lexists(each))
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         log.warning("storage_unavailable", reason=f"{existing} can't be written to")
         raise StorageUnavailable("storage_unavailable", "the file store can't be written to: run `ptolemy doctor`")
