@@ -24,7 +24,7 @@ from ptolemy.engine.fields import Date, Mic, Timestamp
 from ptolemy.engine.fields import Field as Of
 from ptolemy.engine.filters import Condition
 from ptolemy.engine.read import Query
-from ptolemy.engine.schemas import Body, Meta
+from ptolemy.engine.schemas import Body, PageOf
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import FieldError, Invalid
 from ptolemy.kernel.timestamps import write_timestamp
@@ -72,10 +72,8 @@ class Session(BaseModel):
     source: str
 
 
-class SessionPage(BaseModel):
-    data: list[Session]
-    meta: Meta
-    warnings: list[str] = []
+class SessionPage(PageOf[Session]):
+    pass
 
 
 class Openness(BaseModel):

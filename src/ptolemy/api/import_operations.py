@@ -29,7 +29,7 @@ from ptolemy.catalogue import WHOLE_WORKSPACE
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.engine import lookup, read, render
 from ptolemy.engine.read import Page
-from ptolemy.engine.schemas import Body, Meta, schemas
+from ptolemy.engine.schemas import Body, PageOf, schemas
 from ptolemy.files import uploads
 from ptolemy.files.store import discard
 from ptolemy.formats.csv import CsvWriter, guard
@@ -62,10 +62,8 @@ class RowError(BaseModel):
     message: str
 
 
-class RowErrorPage(BaseModel):
-    data: list[RowError]
-    meta: Meta
-    warnings: list[str] = []
+class RowErrorPage(PageOf[RowError]):
+    pass
 
 
 class ErrorsQuery(Body):

@@ -17,7 +17,7 @@ from ptolemy.api.membership_operations import MEMBERSHIPS
 from ptolemy.api.operations import Operation
 from ptolemy.api.services import Call
 from ptolemy.database.transaction import Row
-from ptolemy.engine.schemas import Body, Meta
+from ptolemy.engine.schemas import Body, PageOf
 from ptolemy.kernel.identifiers import as_uuid
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.problems import FieldError, Invalid
@@ -48,10 +48,8 @@ class Robot(BaseModel):
     updated_at: datetime
 
 
-class RobotPage(BaseModel):
-    data: list[Robot]
-    meta: Meta
-    warnings: list[str] = []
+class RobotPage(PageOf[Robot]):
+    pass
 
 
 class TokenCreate(Body):
@@ -86,10 +84,8 @@ class NewToken(Token):
     token: str
 
 
-class TokenPage(BaseModel):
-    data: list[Token]
-    meta: Meta
-    warnings: list[str] = []
+class TokenPage(PageOf[Token]):
+    pass
 
 
 def robot_operations() -> list[Operation]:

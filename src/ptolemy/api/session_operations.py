@@ -15,7 +15,7 @@ from ptolemy.api.answers import no_content
 from ptolemy.api.operations import Operation
 from ptolemy.api.services import Call
 from ptolemy.database.transaction import Row
-from ptolemy.engine.schemas import Meta
+from ptolemy.engine.schemas import PageOf
 from ptolemy.kernel.identifiers import as_uuid
 from ptolemy.kernel.timestamps import write_timestamp
 
@@ -32,10 +32,8 @@ class SignInSession(BaseModel):
     expires_at: datetime
 
 
-class SignInSessionPage(BaseModel):
-    data: list[SignInSession]
-    meta: Meta
-    warnings: list[str] = []
+class SignInSessionPage(PageOf[SignInSession]):
+    pass
 
 
 def session_operations() -> list[Operation]:

@@ -26,17 +26,16 @@ from ptolemy.engine.schemas import Body
 from ptolemy.files import uploads
 from ptolemy.files.store import discard, room_for
 from ptolemy.files.uploads import MAX_PARTS, Part
-from ptolemy.kernel.json import encode
+from ptolemy.kernel.json import LARGEST_INTEGER, encode
 from ptolemy.kernel.problems import BadRequest, FieldError, Invalid, TooLarge
 from ptolemy.kernel.timestamps import write_timestamp
 
-_LARGEST = 2**53 - 1
 _NUMBER = re.compile(r"[0-9]{1,5}")
 
 
 class UploadCreate(Body):
     file_name: Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")] | None = None
-    size: Annotated[int, Field(ge=0, le=_LARGEST)] | None = None
+    size: Annotated[int, Field(ge=0, le=LARGEST_INTEGER)] | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
 
 

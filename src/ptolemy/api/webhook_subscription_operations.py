@@ -16,7 +16,7 @@ from ptolemy.api.answers import json, no_content
 from ptolemy.api.operations import Operation
 from ptolemy.api.services import Call
 from ptolemy.database.transaction import Row
-from ptolemy.engine.schemas import Body, Meta
+from ptolemy.engine.schemas import Body, PageOf
 from ptolemy.kernel.identifiers import as_uuid
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.timestamps import write_timestamp
@@ -51,10 +51,8 @@ class Subscription(BaseModel):
     created_at: datetime
 
 
-class SubscriptionPage(BaseModel):
-    data: list[Subscription]
-    meta: Meta
-    warnings: list[str] = []
+class SubscriptionPage(PageOf[Subscription]):
+    pass
 
 
 def subscription_operations(webhook: str, find: Callable[[Call], Awaitable[object]]) -> list[Operation]:

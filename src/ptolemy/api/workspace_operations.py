@@ -18,7 +18,7 @@ from ptolemy.api.operations import Operation
 from ptolemy.api.services import Call
 from ptolemy.catalogue import seed
 from ptolemy.database.transaction import Row
-from ptolemy.engine.schemas import Body, Meta
+from ptolemy.engine.schemas import Body, PageOf
 from ptolemy.kernel.identifiers import uuid7
 from ptolemy.kernel.json import encode
 from ptolemy.kernel.timestamps import write_timestamp
@@ -49,10 +49,8 @@ class Workspace(BaseModel):
     updated_at: datetime
 
 
-class WorkspacePage(BaseModel):
-    data: list[Workspace]
-    meta: Meta
-    warnings: list[str] = []
+class WorkspacePage(PageOf[Workspace]):
+    pass
 
 
 def workspace_operations() -> list[Operation]:

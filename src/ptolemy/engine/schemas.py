@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
@@ -17,6 +17,8 @@ from ptolemy.engine.read import Archived
 from ptolemy.engine.resource import Resource, columns
 from ptolemy.engine.tables import searched
 
+_Item = TypeVar("_Item")
+
 
 class Body(BaseModel):
     """A request body: keys that it doesn't know are refused."""
@@ -27,6 +29,14 @@ class Body(BaseModel):
 class Meta(BaseModel):
     next_cursor: str | None
     has_more: bool
+
+
+class PageOf(BaseModel, Generic[_Item]):
+    """A page of a list whose records aren't a resource's: subclass it to give it a name in the OpenAPI."""
+
+    data: list[_Item]
+    meta: Meta
+    warnings: list[str] = []
 
 
 _Included = dict[str, list[dict[str, Any]]]

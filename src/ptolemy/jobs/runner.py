@@ -19,6 +19,7 @@ from ptolemy.jobs.schedule import Schedule, arrange
 from ptolemy.jobs.wakeup import listen
 from ptolemy.kernel import metrics, tracing
 from ptolemy.kernel.problems import Problem
+from ptolemy.kernel.waiting import set_within
 
 log = structlog.get_logger("ptolemy.jobs")
 
@@ -69,7 +70,7 @@ class Runner:
                 self._wake.clear()
                 for job in await self._claim():
                     self._running[job.lease_token] = job, tasks.create_task(self._attempt(job))
-                await _wait(self._wake, self._pace.poll_seconds)
+                await set_within(self._wake, self._pace.poll_seconds)
             await self._leave()
             for task in background:
                 task.cancel()
@@ -154,7 +155,7 @@ class Runner:
 
     async def _heartbeat(self) -> None:
         while True:
-            await _wait(self._beat_now, self._pace.heartbeat_seconds)
+            await set_within(self._beat_now, self._pace.heartbeat_seconds)
             self._beat_now.clear()
             working = {token: pair for token, pair in self._running.items() if not pair[0].finished()}
             if not working:
@@ -180,11 +181,3 @@ class Runner:
         for task in late:
             task.cancel()
         await asyncio.wait(tasks)
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

@@ -5,6 +5,9 @@ from typing import Any
 
 import msgspec
 
+LARGEST_INTEGER = 2**53 - 1
+"""What every JSON reader keeps exact (RFC 8259, section 6)."""
+
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _canonical = msgspec.json.Encoder(order="sorted", decimal_format="number")
 _encoder = msgspec.json.Encoder(decimal_format="number")

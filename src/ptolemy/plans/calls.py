@@ -24,12 +24,13 @@ from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Overtaken, Transaction
 from ptolemy.kernel.actors import SYSTEM, Caller
+from ptolemy.kernel.json import LARGEST_INTEGER
 from ptolemy.kernel.problems import TooManyRequests
 from ptolemy.plans import call_counts, overage
 from ptolemy.plans.bursts import RETRY_AFTER_SECONDS, Bursts
 
-UNLIMITED = 2**53 - 1
-"""Stands for no limit: the largest number that every script reads exactly, so that none has to know a word for it."""
+UNLIMITED = LARGEST_INTEGER
+"""Stands for no limit: every script reads it exactly, so that none has to know a word for it."""
 
 FLUSH_SECONDS = 5.0
 _ASK_AGAIN_SECONDS = 1.0

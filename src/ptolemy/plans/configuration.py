@@ -13,6 +13,7 @@ from ptolemy.database.pool import Database
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Session
 from ptolemy.kernel.actors import SYSTEM, Caller
+from ptolemy.kernel.json import LARGEST_INTEGER
 from ptolemy.plans import item_quota
 from ptolemy.plans.plan import DEFAULTS, Plan
 from ptolemy.settings import SettingsProblem
@@ -21,7 +22,6 @@ UNLIMITED_WORD = "unlimited"
 
 _SWITCHES = frozenset({"item_overage", "call_overage"})
 _KEYS = tuple(each.name for each in fields(Plan))
-_MOST = 2**53 - 1
 
 
 def read_plans(path: Path | None) -> Mapping[str, Plan]:
@@ -56,7 +56,7 @@ def _value(path: Path, name: str, key: str, value: Any) -> int | bool | None:
     if value == UNLIMITED_WORD:
         return None
     least = 1 if key == "events_days" else 0
-    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= _MOST:
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= LARGEST_INTEGER:
         return value
     raise _problem(path, f'{name}.{key} must be a whole number of {least} or more, or "unlimited", got {value!r}')
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from uuid import UUID, uuid4
 
 import structlog
 
 from ptolemy.database.outage import OUTAGE
 from ptolemy.jobs.wakeup import listen
+from ptolemy.kernel.waiting import set_within
 from ptolemy.webhooks import feed
 from ptolemy.webhooks.endpoint_queue import Delivering
 from ptolemy.webhooks.feed import CHANNEL
@@ -43,9 +43,7 @@ class Courier:
                 self._wake.clear()
                 self._look_after_rounds()
                 await self._take()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(min(LOOK_SECONDS, self._with.pace.poll)):
-                        await self._wake.wait()
+                await set_within(self._wake, min(LOOK_SECONDS, self._with.pace.poll))
             for each, _ in self._rounds.values():
                 each.stop()
             if self._rounds:

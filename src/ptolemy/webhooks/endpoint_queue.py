@@ -17,6 +17,7 @@ from ptolemy.database.transaction import Row, Transaction
 from ptolemy.kernel import tracing
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.sealing import Sealer
+from ptolemy.kernel.waiting import set_within
 from ptolemy.webhooks import deliveries
 from ptolemy.webhooks.deliveries import Outcome
 from ptolemy.webhooks.endpoints import deactivate
@@ -104,7 +105,7 @@ class EndpointQueue:
         return bool(self._there_may_be_more or self._waiting or self._on_their_way or self._ended)
 
     async def _wait(self) -> None:
-        woken = await _set_within(self._wake, NOTE_SECONDS if self._ended else LOOK_AGAIN_SECONDS)
+        woken = await set_within(self._wake, NOTE_SECONDS if self._ended else LOOK_AGAIN_SECONDS)
         if not woken and not self._ended:
             # Something may have become due beside one that hangs.
             self._there_may_be_more = True
@@ -249,11 +250,3 @@ async def _endpoint(tx: Transaction, webhook_id: UUID) -> Row | None:
             webhook_id,
         )
     )
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            return await event.wait()
-    except TimeoutError:
-        return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from uuid import UUID
 
 import structlog
@@ -16,6 +15,7 @@ from ptolemy.database.transaction import Overtaken, Row, Transaction
 from ptolemy.event_types import ALL, matches
 from ptolemy.jobs.job import LeaseLost
 from ptolemy.kernel.actors import SYSTEM, Caller
+from ptolemy.kernel.waiting import set_within
 from ptolemy.webhooks import deliveries, feed
 from ptolemy.webhooks.endpoint_queue import Delivering, EndpointQueue
 
@@ -128,9 +128,7 @@ class Round:
         """Until there is something to do; how long it was."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(seconds, 0.005)):
-                await self._wake.wait()
+        await set_within(self._wake, max(seconds, 0.005))
         return loop.time() - began
 
     async def _end_queues(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ptolemy.engine.fields.field import Field
 from ptolemy.kernel.decimals import parse_decimal, write_decimal
+from ptolemy.kernel.json import LARGEST_INTEGER
 from ptolemy.kernel.quoting import seen
 
 
@@ -30,21 +31,17 @@ class Number(Field[Decimal]):
         return write_decimal(one) == write_decimal(other)
 
 
-_LARGEST = 2**53 - 1
-"""What every JSON reader keeps exact (RFC 8259, section 6)."""
-
-
 class Integer(Field[int]):
     column_type = "bigint"
     fault = "invalid_integer"
-    sent = {"type": "integer", "minimum": -_LARGEST, "maximum": _LARGEST}
+    sent = {"type": "integer", "minimum": -LARGEST_INTEGER, "maximum": LARGEST_INTEGER}
     shown = {"type": "integer"}
 
     def accept(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueError(f"must be a whole number, got {seen(value)}")
-        if abs(value) > _LARGEST:
-            raise ValueError(f"must be between -{_LARGEST} and {_LARGEST}")
+        if abs(value) > LARGEST_INTEGER:
+            raise ValueError(f"must be between -{LARGEST_INTEGER} and {LARGEST_INTEGER}")
         return value
 
     def accept_cell(self, text: str) -> int:
