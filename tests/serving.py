@@ -76,6 +76,11 @@ def signed_in(url: str, database_url: str) -> str:
     """The access token of a new person."""
     email = f"{uuid4().hex}@example.com"
     asyncio.run(add_person(database_url, email))
+    return sign_in(url, email)
+
+
+def sign_in(url: str, email: str) -> str:
+    """The access token of another session of a person."""
     login = {"email": email, "password": PASSWORD}
     answer = httpx.post(f"{url}/v1/auth/login", json=login, timeout=PATIENCE_SECONDS)
     assert answer.status_code == 200, answer.text

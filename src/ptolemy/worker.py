@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -188,7 +188,7 @@ class UpkeepHandler:
             days = await events_days(tx, self._events_days)
         await item_quota.count_up(self._database, workspace, patience_seconds=0)
         await self._forget(caller, ALWAYS_FORGOTTEN, job)
-        await tidy_files(self._database, self._files, caller)
+        await tidy_files(self._database, self._files, caller, job.check_in)
         if days is not None:
             # After the files: the record of a job stays while its file is there.
             await self._forget(caller, [(kept, timedelta(days=days)) for kept in FORGOTTEN_WITH_EVENTS], job)
@@ -201,16 +201,20 @@ class UpkeepHandler:
         """Nothing to mark: it comes round again."""
 
 
-async def tidy_files(database: Database, files: FileStore, caller: Caller) -> None:
-    """Removes a workspace's files whose time is over, and those that a killed process has left."""
+async def tidy_files(database: Database, files: FileStore, caller: Caller, check_in: Callable[[], None]) -> None:
+    """Removes a workspace's files whose time is over, and those that a killed process has left, a few at a time."""
     for made in (EXPORT_FILES, BACKUP_FILES):
-        await made.remove_expired(database, caller, files)
+        await made.remove_expired(database, caller, files, check_in)
     async with database.transaction(caller) as tx:
         over = set(await uploads.users(tx)) - await rehearsals.under_way(tx)
         gone = [key for job_id in over for key in await imports.freed(tx, job_id)]
-        gone += await uploads.remove_expired(tx)
-    for key in gone:
-        await files.delete(key)
+    await _delete(files, gone)
+    expired: list[str] | None = []
+    while expired is not None:
+        check_in()
+        async with database.transaction(caller) as tx:
+            expired = await uploads.remove_expired(tx)
+        await _delete(files, expired or ())
     for room in (EXPORT_FILES, imports, uploads, BACKUP_FILES):
 
         async def wanted(keys: Collection[str], room: _Keeper = room) -> set[str]:
@@ -218,6 +222,11 @@ async def tidy_files(database: Database, files: FileStore, caller: Caller) -> No
                 return await room.wanted(tx, keys)
 
         await sweep(files, room.folder(caller.workspace_id), wanted)
+
+
+async def _delete(files: FileStore, keys: Iterable[str]) -> None:
+    for key in keys:
+        await files.delete(key)
 
 
 class _Keeper(Protocol):

@@ -12,8 +12,8 @@ import httpx
 
 from ptolemy.accounts.credentials import digest
 from tests.access.rules import RANKS
-from tests.product import PATIENCE_SECONDS, Workspace, answered
-from tests.serving import signed_in
+from tests.product import NO_TLS, PATIENCE_SECONDS, Workspace, answered
+from tests.serving import sign_in, signed_in
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,14 @@ class Caller:
     token: str | None
     standing: str
     human: bool
+
+    def another_session(self, url: str) -> str:
+        """The id of one more session of theirs."""
+        with httpx.Client(base_url=f"{url}/v1/auth", timeout=PATIENCE_SECONDS, verify=NO_TLS) as client:
+            me = answered(client.get("/me", headers={"Authorization": f"Bearer {self.token}"}), 200)
+            new = {"Authorization": f"Bearer {sign_in(url, me['email'])}"}
+            sessions = answered(client.get("/sessions", headers=new), 200)["data"]
+        return next(str(each["id"]) for each in sessions if each["current"])
 
 
 def new_workspace(url: str, database_url: str) -> Workspace:
@@ -37,7 +45,8 @@ def new_workspace(url: str, database_url: str) -> Workspace:
 def callers(workspace: Workspace, other: Workspace, database_url: str) -> list[Caller]:
     """Without credentials, with bad ones, in each role, and from the other workspace."""
     url, here = workspace.url, UUID(answered(workspace.admin.get("/"), 200)["id"])
-    people = {role: signed_in(url, database_url) for role in (*RANKS, "expired", "revoked")}
+    there = UUID(answered(other.admin.get("/"), 200)["id"])
+    people = {role: signed_in(url, database_url) for role in (*RANKS, "expired", "revoked", "stranger")}
     robots = {role: workspace.token(role) for role in ("viewer", "member")}
     gone = {state: workspace.token("member") for state in ("expired", "revoked")}
 
@@ -46,7 +55,7 @@ def callers(workspace: Workspace, other: Workspace, database_url: str) -> list[C
             await driver.execute(
                 "insert into memberships (workspace_id, id, user_id, role)"
                 " select $1, gen_random_uuid(), user_id, $2 from sessions where access_hash = $3",
-                here,
+                there if role == "stranger" else here,
                 role if role in RANKS else "admin",
                 digest(token),
             )
@@ -68,7 +77,7 @@ def callers(workspace: Workspace, other: Workspace, database_url: str) -> list[C
         *(Caller(f"{state} sign-in of an admin", people[state], "nobody", human=True) for state in gone),
         *(Caller(f"human {role}", people[role], role, human=True) for role in RANKS),
         *(Caller(f"robot {role}", token, role, human=False) for role, token in robots.items()),
-        Caller("admin of another workspace", other.admin_token, "stranger", human=True),
+        Caller("admin of another workspace", people["stranger"], "stranger", human=True),
         Caller("robot of another workspace", other.token("member"), "stranger", human=False),
     ]
 

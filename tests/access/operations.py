@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
+from random import randrange
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
 from ptolemy.catalogue import RESOURCES
+from tests.access.callers import Caller
 from tests.access.places import OTHER_BODIES, PLACES, Stock
 
 BASE = "/v1/workspaces/{workspace}"
@@ -83,11 +86,14 @@ def _query(said: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 def request(operation: Documented, place: Stock, parts: Mapping[str, str], stock: Stock) -> dict[str, Any]:
     """What `httpx.Client.request` takes: in the workspace of `place`, with a body made of what is in `stock`."""
-    path = operation.path.replace("{workspace}", place.workspace.slug).replace("{signed}", "forged")
+    path = operation.path.replace("{workspace}", place.workspace.slug)
     for name, value in parts.items():
         path = path.replace(f"{{{name}}}", value)
     path = path.replace("{id}", str(uuid4()))
     asked: dict[str, Any] = {"method": operation.method, "url": place.workspace.url + path}
+    if operation.path.startswith("/v1/auth/"):
+        # Who makes many accounts from one address is slowed: each request has an address of its own.
+        asked["headers"] = {"X-Forwarded-For": str(IPv4Address(randrange(1 << 24, 1 << 30)))}
     if operation.required:
         asked["params"] = {name: ASKED[name] for name in operation.required}
     if "application/json" in operation.content:
@@ -100,13 +106,15 @@ def request(operation: Documented, place: Stock, parts: Mapping[str, str], stock
     return asked
 
 
-def new_place(operation: Documented, stock: Stock) -> Mapping[str, str]:
-    """The parts of the operation's address: a record that nobody else needs where it may be removed."""
+def new_place(operation: Documented, stock: Stock, caller: Caller) -> Mapping[str, str]:
+    """The parts of the operation's address: something that nobody else needs where it may be removed."""
+    if operation.path.startswith("/v1/auth/sessions/{"):
+        return {"id": caller.another_session(stock.workspace.url)}
     if operation.kind is None:
         return {}
     of_resource = operation.kind in COLLECTIONS and operation.kind not in PLACES
-    if of_resource and operation.method == "DELETE":
-        return stock.new(operation.kind)
+    if operation.method == "DELETE":
+        return stock.new(operation.kind) if of_resource else stock.fresh(operation.kind)
     if of_resource and operation.path.endswith("/restore"):
         return stock.archived(operation.kind)
     return kept_place(operation, stock)

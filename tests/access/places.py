@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import count
 from typing import Any
 from uuid import uuid4
 
 from tests.engine.test_every_resource import BODIES, CHANGES
-from tests.product import Workspace, answered
+from tests.product import Workspace, answered, wait_for
+from tests.serving import PASSWORD
 
 Body = dict[str, Any]
 
@@ -21,7 +23,10 @@ def _instant(number: int) -> str:
 
 
 class Stock:
-    """A workspace that has one of everything that the addresses name."""
+    """A workspace that has one of everything that the addresses name.
+
+    Some of it is what a job has made: `stock_up` while jobs run.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
@@ -76,9 +81,43 @@ class Stock:
             self._found[kind] = PLACES[kind](self)
         return self._found[kind]
 
+    def fresh(self, kind: str) -> dict[str, str]:
+        """The parts of an address of this kind, of something that nobody else needs and that took no job."""
+        return (_webhook if kind == "webhooks" else PLACES[kind])(self)
 
-def _made(path: str, body: Body, status: int = 201, **more: Any) -> Callable[[Stock], dict[str, str]]:
-    return lambda stock: {"id": answered(stock.workspace.admin.post(path, json=body), status)["id"], **more}
+    def stock_up(self) -> None:
+        for kind in PLACES:
+            self.kept(kind)
+
+    @cached_property
+    def person(self) -> Body:
+        """What somebody signs in with."""
+        body = _invitation()
+        token = answered(self.workspace.admin.post("/invitations", json=body), 201)["token"]
+        accept, accepted = f"{self.workspace.url}/v1/auth/invitations/accept", {"token": token, "password": PASSWORD}
+        answered(self.workspace.client(None).post(accept, json=accepted), 200)
+        return {"email": body["email"], "password": PASSWORD}
+
+    def signed_in(self) -> Body:
+        """The tokens of a session of theirs."""
+        return answered(self.workspace.client(None).post(f"{self.workspace.url}/v1/auth/login", json=self.person), 200)
+
+
+def _invitation() -> Body:
+    return {"email": f"{uuid4().hex}@example.com", "role": "viewer"}
+
+
+def _policy() -> Body:
+    return {"name": uuid4().hex, "schedule": "0 2 * * *", "destination": "s3://a-bucket/backups", "keep_last": 1}
+
+
+def _made(path: str, body: Callable[[], Body]) -> Callable[[Stock], dict[str, str]]:
+    return lambda stock: {"id": answered(stock.workspace.admin.post(path, json=body()), 201)["id"]}
+
+
+def _finished(stock: Stock, path: str, body: Body, *, jobs: str = "") -> Body:
+    """The ended job that this asks for."""
+    return stock.workspace.finished(jobs or path.strip("/"), answered(stock.workspace.admin.post(path, json=body), 202))
 
 
 def _robot(stock: Stock) -> dict[str, str]:
@@ -94,6 +133,16 @@ def _membership(stock: Stock) -> dict[str, str]:
     return {"id": next(each["id"] for each in members if each["user_id"] == robot)}
 
 
+def _export(stock: Stock) -> dict[str, str]:
+    return {"id": _finished(stock, "/exports", {"resource_type": "instruments"})["id"]}
+
+
+def _file(stock: Stock) -> dict[str, str]:
+    """By the address that is shown for the file of an export."""
+    export = answered(stock.workspace.admin.get(f"/exports/{stock.kept('exports')['id']}"), 200)
+    return {"signed": export["download_url"].rpartition("/")[2]}
+
+
 def _import(stock: Stock) -> dict[str, str]:
     asked = {"files": {"file": ("a.csv", b"identifier,name,type_id\n")}, "data": {"resource_type": "instruments"}}
     return {"id": answered(stock.workspace.robot.post("/imports", **asked), 202)["id"]}  # type: ignore[arg-type] # two keywords
@@ -104,14 +153,17 @@ def _upload(stock: Stock) -> dict[str, str]:
 
 
 def _backup(stock: Stock) -> dict[str, str]:
-    return {"id": answered(stock.workspace.admin.post("/backups", json={}), 202)["id"]}
+    return {"id": _finished(stock, "/backups", {})["id"]}
 
 
 def _rehearsal(stock: Stock) -> dict[str, str]:
-    upload = _upload(stock)["id"]
-    stock.workspace.robot.put(f"/uploads/{upload}/parts/1", content=b"no archive")
-    asked = {"upload_id": upload}
-    return {"id": answered(stock.workspace.robot.post("/backups/rehearse", json=asked), 202)["id"]}
+    asked = {"backup_id": stock.kept("backups")["id"]}
+    return {"id": _finished(stock, "/backups/rehearse", asked, jobs="backups/rehearsals")["id"]}
+
+
+def _restore(stock: Stock) -> dict[str, str]:
+    path = f"/backups/{stock.kept('backups')['id']}/restore"
+    return {"id": _finished(stock, path, {"slug": f"w-{uuid4().hex}"}, jobs="backups/restores")["id"]}
 
 
 def _event(stock: Stock) -> dict[str, str]:
@@ -125,29 +177,38 @@ def _item(stock: Stock) -> dict[str, str]:
 
 
 def _webhook(stock: Stock) -> dict[str, str]:
-    url = f"https://example.com/{uuid4().hex}"
-    made = answered(stock.workspace.admin.post("/webhooks", json={"url": url}), 201)["id"]
+    # Nobody listens there, so the delivery goes on waiting for its next attempt.
+    made = answered(stock.workspace.admin.post("/webhooks", json={"url": "http://127.0.0.1:9/"}), 201)["id"]
     subscribed = stock.workspace.admin.post(f"/webhooks/{made}/subscriptions", json={"event_type": "instrument.*"})
-    return {"id": made, "subscription_id": answered(subscribed, 201)["id"], "delivery_id": str(uuid4())}
+    return {"id": made, "subscription_id": answered(subscribed, 201)["id"]}
+
+
+def _webhook_with_a_delivery(stock: Stock) -> dict[str, str]:
+    made = _webhook(stock)
+    stock.new("instruments")
+
+    def logged() -> str | None:
+        found = answered(stock.workspace.admin.get(f"/webhooks/{made['id']}/deliveries"), 200)["data"]
+        return found[0]["id"] if found else None
+
+    return {**made, "delivery_id": wait_for(logged)}
 
 
 PLACES: Mapping[str, Callable[[Stock], dict[str, str]]] = {
     "memberships/robots": _robot,
     "memberships": _membership,
-    "invitations": _made("/invitations", {"email": f"{uuid4().hex}@example.com", "role": "viewer"}),
-    "exports": _made("/exports", {"resource_type": "instruments"}, 202),
+    "invitations": _made("/invitations", _invitation),
+    "exports": _export,
+    "v1/files": _file,
     "imports": _import,
     "uploads": _upload,
     "backups/rehearsals": _rehearsal,
-    "backups/restores": lambda stock: {"id": str(uuid4())},  # needs a finished backup: tests/backups has them
+    "backups/restores": _restore,
     "backups": _backup,
     "events": _event,
     "composite-time-series-value-items": _item,
-    "webhooks": _webhook,
-    "backup-policies": _made(
-        "/backup-policies",
-        {"name": uuid4().hex, "schedule": "0 2 * * *", "destination": "s3://a-bucket/backups", "keep_last": 1},
-    ),
+    "webhooks": _webhook_with_a_delivery,
+    "backup-policies": _made("/backup-policies", _policy),
 }
 """By the beginning of their address within the workspace, the longer before the shorter."""
 
@@ -155,26 +216,27 @@ VALUE = {"instrument_id": "i0", "type_id": "close", "value": "1"}
 BAR = {"instrument_id": "i0", "type_id": "bar", "items": BODIES["composite-time-series-values"](0)["items"]}
 
 OTHER_BODIES: Mapping[str, Callable[[Stock], Any]] = {
-    "POST /v1/auth/login": lambda stock: {"email": f"{uuid4().hex}@example.com", "password": "wrong"},
-    "POST /v1/auth/refresh": lambda stock: {"refresh_token": "unknown"},
+    "POST /v1/auth/signup": lambda stock: {"email": f"{uuid4().hex}@example.com", "password": PASSWORD},
+    "POST /v1/auth/login": lambda stock: stock.person,
+    "POST /v1/auth/refresh": lambda stock: {"refresh_token": stock.signed_in()["refresh_token"]},
+    "POST /v1/auth/password": lambda stock: {"current_password": PASSWORD, "new_password": PASSWORD},
+    "POST /v1/auth/invitations/accept": lambda stock: {
+        "token": answered(stock.workspace.admin.post("/invitations", json=_invitation()), 201)["token"],
+        "password": PASSWORD,
+    },
     "POST /v1/workspaces": lambda stock: {"slug": f"w-{uuid4().hex}"},
     "PATCH W": lambda stock: {"name": f"named {next(_NUMBERS)}"},
     "POST W/memberships/robots": lambda stock: {"name": "another", "role": "viewer"},
     "PATCH W/memberships/robots/{user_id}": lambda stock: {"name": "renamed"},
     "POST W/memberships/robots/{user_id}/tokens": lambda stock: {},
     "PATCH W/memberships/{id}": lambda stock: {"role": "member"},
-    "POST W/invitations": lambda stock: {"email": f"{uuid4().hex}@example.com", "role": "viewer"},
+    "POST W/invitations": lambda stock: _invitation(),
     "POST W/exports": lambda stock: {"resource_type": "instruments"},
     "POST W/uploads": lambda stock: {},
     "POST W/backups": lambda stock: {},
-    "POST W/backups/rehearse": lambda stock: {"upload_id": stock.kept("uploads")["id"]},
+    "POST W/backups/rehearse": lambda stock: {"backup_id": stock.kept("backups")["id"]},
     "POST W/backups/{id}/restore": lambda stock: {"slug": f"w-{uuid4().hex}"},
-    "POST W/backup-policies": lambda stock: {
-        "name": uuid4().hex,
-        "schedule": "0 2 * * *",
-        "destination": "s3://a-bucket/backups",
-        "keep_last": 1,
-    },
+    "POST W/backup-policies": lambda stock: _policy(),
     "PUT W/instruments/{id}/tags": lambda stock: {"tags": ["growth"]},
     "POST W/time-series-values/batch": lambda stock: {"data": [{**VALUE, "timestamp": _instant(next(_NUMBERS))}]},
     "POST W/composite-time-series-values/batch": lambda stock: {
@@ -183,6 +245,7 @@ OTHER_BODIES: Mapping[str, Callable[[Stock], Any]] = {
     "POST W/markets/{id}/calendar/generate": lambda stock: {"from": "2025-01-01", "to": "2025-01-31", "mic": "XASX"},
     "POST W/webhooks": lambda stock: {"url": f"https://example.com/{uuid4().hex}"},
     "PATCH W/webhooks/{id}": lambda stock: {"description": f"changed {next(_NUMBERS)}"},
+    "POST W/webhooks/{id}/redeliver": lambda stock: {"failed_since": "2026-01-01"},
     "POST W/webhooks/{id}/subscriptions": lambda stock: {
         "event_type": f"market.{('created', 'updated')[next(_NUMBERS) % 2]}"
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 Who = Literal["anyone", "signed_in", "human", "viewer", "member", "editor", "admin"]
@@ -20,6 +21,11 @@ WITH_GOOD_CREDENTIALS_OR_NONE = frozenset({"POST /v1/auth/invitations/accept"})
 
 FOR_PEOPLE_OF_ANY_ROLE = frozenset({"DELETE /v1/workspaces/{workspace}/memberships/me"})
 """A person leaves; a robot is removed."""
+
+ANSWERED_OTHERWISE: Mapping[str, tuple[int, str]] = {
+    "DELETE /v1/workspaces/{workspace}": (422, "invalid_values"),  # without its slug: the others still need it
+}
+"""Where who is let in doesn't get what they ask for: with what status and code."""
 
 _RULES: tuple[tuple[str, str, Who], ...] = (
     # Without a workspace.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from uuid import uuid4
 
@@ -32,8 +32,12 @@ def _serving(database_url: str, **variables: str) -> Iterator[Served]:
 
 def asked(served: Served, peer: str, forwarded_for: str) -> tuple[str, bool]:
     """Whom the server takes for the client when `peer` says so, and whether for one that came by TLS."""
+    return asked_with(served, peer, {"X-Forwarded-For": forwarded_for, "X-Forwarded-Proto": "https"})
+
+
+def asked_with(served: Served, peer: str, said: Mapping[str, str]) -> tuple[str, bool]:
     request_id = uuid4().hex
-    headers = {"X-Request-Id": request_id, "X-Forwarded-For": forwarded_for, "X-Forwarded-Proto": "https"}
+    headers = {"X-Request-Id": request_id, **said}
     with httpx.Client(transport=httpx.HTTPTransport(local_address=peer)) as client:
         answer = client.get(f"{served.url}/healthz", headers=headers)
     assert answer.status_code == 200
@@ -42,8 +46,16 @@ def asked(served: Served, peer: str, forwarded_for: str) -> tuple[str, bool]:
 
 
 def _logged(served: Served, request_id: str) -> str | None:
-    lines = (served.data_dir / "log").read_text().splitlines()
-    return next((line for line in lines if request_id in line), None)
+    return next((line for line in _log(served) if request_id in line), None)
+
+
+def _log(served: Served) -> list[str]:
+    return (served.data_dir / "log").read_text().splitlines()
+
+
+def warnings(served: Served) -> list[dict[str, str]]:
+    """What the log says of proxies that aren't trusted."""
+    return [json.loads(line) for line in _log(served) if "untrusted_proxy" in line]
 
 
 def test_what_an_untrusted_peer_says_changes_nothing(behind_proxies: Served) -> None:
@@ -82,3 +94,18 @@ def test_a_proxy_on_the_same_host_is_trusted_unless_told_otherwise(database_url:
 def test_where_no_proxy_is_trusted_nobody_is_taken_for_another(database_url: str) -> None:
     with _serving(database_url, PTOLEMY_TRUSTED_PROXIES="none") as running:
         assert asked(running, NO_PROXY, "203.0.113.7") == (NO_PROXY, False)
+        assert warnings(running) == []
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+def test_a_proxy_that_is_not_trusted_is_told_of_once(database_url: str, header: str) -> None:
+    with _serving(database_url, PTOLEMY_TRUSTED_PROXIES=PROXY) as running:
+        asked(running, PROXY, "203.0.113.7")
+        asked_with(running, "127.0.0.3", {})
+        assert warnings(running) == []
+        for peer in ("127.0.0.4", "127.0.0.5", "127.0.0.4"):
+            assert asked_with(running, peer, {header: "for=203.0.113.7"}) == (peer, False)
+        [warning] = warnings(running)
+        assert (warning["level"], warning["peer"]) == ("warning", "127.0.0.4")
+        assert warning["setting"] == "PTOLEMY_TRUSTED_PROXIES"
+        assert "203.0.113.7" not in json.dumps(warning), "a stranger writes nothing into the log"

@@ -12,7 +12,6 @@ from uuid import uuid4
 import pytest
 
 from ptolemy.database.sql import Sql
-from ptolemy.database.transaction import Row
 from ptolemy.events.log import Entry, record
 from ptolemy.jobs.job import LeaseLost
 from ptolemy.kernel.sealing import Sealer
@@ -269,31 +268,6 @@ async def test_a_lost_key_is_told_and_a_new_secret_helps(desk: Desk, receiver: R
             await endpoints.rotate_secret(tx, ours, str(webhook_id))
         desk.clock.forward(6)
         await desk.settled("delivered")
-
-
-async def test_old_deliveries_and_those_of_a_webhook_that_is_gone_are_forgotten(desk: Desk, receiver: Receiver) -> None:
-    webhook_id, _ = await desk.hook(receiver)
-    await desk.hook(receiver, "market.created")
-    await desk.happen(3)
-    async with desk.working():
-        await desk.settled("delivered", 3)
-        await desk.happen(event_type="market.created")
-        [first, second, third, of_another] = await desk.settled("delivered", 4)
-    assert await forgotten(desk, first) == 1
-    assert await desk.deliveries() == [second, third, of_another]
-    async with desk.database.transaction(desk.caller) as tx:
-        await endpoints.remove_webhook(tx, str(webhook_id))
-    assert await forgotten(desk, second) == 2
-    assert await desk.deliveries() == [of_another]
-
-
-async def forgotten(desk: Desk, old: Row) -> int:
-    """How many deliveries go at once, `old` being made a month old before."""
-    async with desk.database.transaction(desk.caller) as tx:
-        aged = "update webhook_deliveries set created_at = now() - interval '31 days' where workspace_id = ? and id = ?"
-        await tx.run(Sql.of(aged, tx.workspace_id, old["id"]))
-    async with desk.database.transaction(desk.caller) as tx:
-        return await deliveries.KEPT.forget(tx, datetime.now(UTC) - deliveries.KEPT_FOR)
 
 
 def test_the_schedule_ends_after_seventy_five_hours() -> None:

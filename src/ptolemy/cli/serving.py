@@ -6,9 +6,8 @@ import asyncio
 import os
 import shlex
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import uvicorn
@@ -22,6 +21,7 @@ from ptolemy.cli import interpreter
 from ptolemy.cli.logs import configure_logs
 from ptolemy.cli.mail import mail_server
 from ptolemy.cli.opening import database_dsn
+from ptolemy.cli.proxies import BehindProxies
 from ptolemy.cli.signals import on_stop
 from ptolemy.database.embedded import serving_alone
 from ptolemy.database.migrations import migrate
@@ -70,15 +70,14 @@ async def _serve(settings: Settings, listener: socket.socket, chosen_data_dir: P
         configuration = _configuration(settings, dsn)
         ready = _ready(settings, listener)
         api = _Api(
-            create_app(lambda: open_product(configuration)),
+            BehindProxies(create_app(lambda: open_product(configuration)), settings.trusted_proxies),
             ready=lambda: print(f"{ready}\n{greeting}", end="", flush=True),
-            proxies=settings.trusted_proxies,
         )
         await api.serve([listener])
 
 
 class _Api(uvicorn.Server):
-    def __init__(self, app: ASGIApp, ready: Callable[[], None], proxies: Sequence[IPv4Network | IPv6Network]) -> None:
+    def __init__(self, app: ASGIApp, ready: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
             http="httptools",
@@ -87,8 +86,7 @@ class _Api(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
-            # Of what a chain of them says the last address counts that is none of theirs: a client can't write it.
-            forwarded_allow_ips=[written for each in proxies for written in _written(each)],
+            proxy_headers=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         super().__init__(config)
@@ -104,13 +102,6 @@ class _Api(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         # Signals are ours: uvicorn raises them again at its end, which would kill us before the database is closed.
         yield
-
-
-def _written(network: IPv4Network | IPv6Network) -> Sequence[str]:
-    """The network, and for IPv4 how a proxy that listens for both writes it (RFC 4291, 2.5.5.2)."""
-    if isinstance(network, IPv6Network):
-        return [str(network)]
-    return [str(network), f"::ffff:{network.network_address}/{96 + network.prefixlen}"]
 
 
 def _configuration(settings: Settings, dsn: str) -> Configuration:

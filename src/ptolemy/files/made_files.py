@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from ptolemy.database.pool import Database
+from ptolemy.database.retention import AT_ONCE
 from ptolemy.database.sql import Sql, name
 from ptolemy.database.transaction import Row, Transaction
 from ptolemy.files.store import FileStore
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.identifiers import as_uuid
-
-_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -38,29 +37,43 @@ class MadeFiles:
     def key_of(self, job: Row) -> str:
         return self.key(job["workspace_id"], job["id"], job["sha256"])
 
-    async def remove_expired(self, database: Database, caller: Caller, files: FileStore) -> None:
-        """Removes the files of the caller's workspace whose time is over; a store that is slow holds no connection."""
-        async with database.transaction(caller) as tx:
-            expired = await tx.rows(
-                Sql.of(
-                    f"select workspace_id, id, sha256 from {name(self.table)}"
-                    f" where workspace_id = ? and {self.expired} limit {_AT_ONCE}",
-                    tx.workspace_id,
-                )
+    async def remove_expired(
+        self, database: Database, caller: Caller, files: FileStore, check_in: Callable[[], None]
+    ) -> None:
+        """Removes the files of the caller's workspace whose time is over; a store that is slow holds no connection.
+
+        `check_in` is asked between the steps.
+        """
+        while True:
+            check_in()
+            async with database.transaction(caller) as tx:
+                expired = await self._expired(tx)
+            if not expired:
+                return
+            for row in expired:
+                check_in()
+                await files.delete(self.key_of(row))
+            async with database.transaction(caller) as tx:
+                await self._note_removed(tx, [row["id"] for row in expired])
+
+    async def _expired(self, tx: Transaction) -> Sequence[Row]:
+        return await tx.rows(
+            Sql.of(
+                f"select workspace_id, id, sha256 from {name(self.table)}"
+                f" where workspace_id = ? and {self.expired} order by id limit {AT_ONCE}",
+                tx.workspace_id,
             )
-        if not expired:
-            return
-        for row in expired:
-            await files.delete(self.key_of(row))
-        async with database.transaction(caller) as tx:
-            await tx.run(
-                Sql.of(
-                    f"update {name(self.table)} set {self.removed}, recorded_at = now()"
-                    " where workspace_id = ? and id = any(?)",
-                    tx.workspace_id,
-                    [row["id"] for row in expired],
-                )
+        )
+
+    async def _note_removed(self, tx: Transaction, ids: Sequence[UUID]) -> None:
+        await tx.run(
+            Sql.of(
+                f"update {name(self.table)} set {self.removed}, recorded_at = now()"
+                " where workspace_id = ? and id = any(?)",
+                tx.workspace_id,
+                ids,
             )
+        )
 
     async def wanted(self, tx: Transaction, keys: Collection[str]) -> set[str]:
         """Those of the keys under which a file lies that is needed."""

@@ -27,7 +27,8 @@ MAX_PARTS = 10_000
 KEPT = timedelta(hours=24)
 """How long an upload waits for its next part, and then for its use."""
 
-_AT_ONCE = 1000
+_AT_ONCE = 10
+"""Uploads that are removed in one transaction: each may have ten thousand parts."""
 
 
 @dataclass(frozen=True)
@@ -237,16 +238,16 @@ async def remove(tx: Transaction, upload_ids: Collection[UUID]) -> list[str]:
     return [_key(tx.workspace_id, row["upload_id"], row["number"], row["stored_as"]) for row in rows]
 
 
-async def remove_expired(tx: Transaction) -> list[str]:
-    """The same for the uploads that nobody has gone on with."""
+async def remove_expired(tx: Transaction) -> list[str] | None:
+    """The same for some of the uploads that nobody has gone on with; None where no such is left."""
     expired = await tx.rows(
         Sql.of(
             "select id from uploads where workspace_id = ? and used_by is null and expires_at < now()"
-            f" limit {_AT_ONCE} for update",
+            f" order by id limit {_AT_ONCE} for update",
             tx.workspace_id,
         )
     )
-    return await remove(tx, [row["id"] for row in expired])
+    return await remove(tx, [row["id"] for row in expired]) if expired else None
 
 
 async def wanted(tx: Transaction, keys: Collection[str]) -> set[str]:
