@@ -1,4 +1,4 @@
-"""Where one request ends and the next begins: what two readers could read in two ways is refused, and nothing after it."""
+"""Where a request ends: what could be read in two ways is refused, and nothing that comes behind it is read."""
 
 from __future__ import annotations
 
