@@ -127,6 +127,17 @@ def test_the_ids_of_another_workspace_name_nothing(world: World, capsys: pytest.
         sys.stdout.write(f"\naccess table: {cells} cells with ids of another workspace\n")
 
 
+def test_what_is_only_read_changes_nothing(world: World) -> None:
+    asked = [each for each in world.operations if each.method in ("GET", "HEAD")]
+    before, done = world.contents(), 0
+    for each in asked:
+        done += world.ask(
+            world.admin, request(each, world.stock, kept_place(each, world.stock), world.stock)
+        ).is_success
+    assert done > len(asked) // 2
+    assert _changed(before, world.contents()) == []
+
+
 def test_who_may_is_let_in(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     wrong, cells, done = [], 0, 0
     for each in world.operations:
