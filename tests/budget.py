@@ -11,7 +11,8 @@ SECONDS: Mapping[str, int] = {
     "acceptance": 15, "access": 40, "accounts": 60, "api": 180, "backups": 110, "calendars": 10, "cli": 110,
     "client": 55, "database": 35, "demo": 15, "docs": 35, "engine": 35, "events": 5, "exports": 25, "faults": 170,
     "files": 20, "filters": 55, "formats": 30, "imports": 35, "items": 5, "jobs": 25, "lifecycle": 15,
-    "machine": 30, "plans": 25, "races": 10, "series": 15, "tags": 5, "upkeep": 25, "uploads": 40, "webhooks": 35,
+    "machine": 30, "plans": 25, "races": 10, "series": 15, "source": 5, "tags": 5, "upkeep": 25, "uploads": 45,
+    "webhooks": 35,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
@@ -20,7 +21,7 @@ from ptolemy.accounts.invitation_mail import Letters, MailServer
 from ptolemy.accounts.invitations import invitation_signer
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.api.account_operations import account_operations
-from ptolemy.api.answers import ProblemModel, http_problem, problem
+from ptolemy.api.answers import ProblemModel, broken_off, http_problem, problem
 from ptolemy.api.backup_operations import backup_operations
 from ptolemy.api.calendar_operations import calendar_operations
 from ptolemy.api.dispatch import Dispatcher
@@ -213,6 +214,7 @@ def create_app(open_services: Opener) -> Requests:
     app = FastAPI(title="Ptolemy", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=_UNTOLD)
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, http_problem)
+    app.add_exception_handler(ClientDisconnect, broken_off)
     app.add_exception_handler(Exception, fault_problem)
     routes = [OperationRoute(operation, lambda: opened[0]) for operation in operations()]
     app.openapi = lambda: _openapi(app, routes, opened[0].public_path if opened else "")  # type: ignore[method-assign] # FastAPI's documented way

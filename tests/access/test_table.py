@@ -51,6 +51,10 @@ class World:
         headers = {"Authorization": f"Bearer {caller.token}"} if caller.token else {}
         return self.client.request(**asked | {"headers": asked.get("headers", {}) | headers})
 
+    @property
+    def admin(self) -> Caller:
+        return next(caller for caller in self.callers if caller.name == "human admin")
+
     def contents(self) -> Mapping[str, tuple[int, int]]:
         """Every table's number of rows and a digest of them, but for when a token was last used."""
         found: dict[str, tuple[int, int]] = {}
@@ -134,6 +138,16 @@ def test_the_ids_of_another_workspace_name_nothing(world: World, capsys: pytest.
     assert _changed(before, world.contents()) == []
     with capsys.disabled():
         sys.stdout.write(f"\naccess table: {cells} cells with ids of another workspace\n")
+
+
+def test_what_is_only_read_changes_nothing(world: World) -> None:
+    asked = [each for each in world.operations if each.method in ("GET", "HEAD")]
+    before, done = world.contents(), 0
+    for each in asked:
+        question = request(each, world.stock, kept_place(each, world.stock), world.stock)
+        done += world.ask(world.admin, question).is_success
+    assert done > len(asked) // 2
+    assert _changed(before, world.contents()) == []
 
 
 def test_who_may_is_let_in(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,6 +76,11 @@ def _worked(served: Served, robot: str) -> Day:
     made = answered(work.admin.post("/memberships/robots", json={"name": "reader", "role": "viewer"}), 201)
     tokens = f"/memberships/robots/{made.get('user_id') or made['id']}/tokens"
     token = answered(work.admin.post(tokens, json={}, headers={"Idempotency-Key": "once"}), 201)
+    reader = work.client(token["token"])
+    problem(reader.post("/markets", json={"identifier": "not by a viewer"}), 403, "forbidden")
+    problem(work.admin.post("/markets", json={"identifier": "of no type"}), 422, "invalid_values")
+    for client in (reader, work.admin):
+        problem(client.post(f"{url}/v1/workspaces/not-theirs/markets", json={}), 404, "workspace_not_found")
     work.equity()
     work.create("instruments", identifier="bhp.ax", name="BHP", type_id="equity")
     job = work.finished(
@@ -156,6 +161,17 @@ def test_one_line_a_request_says_who_did_what_where_and_how_it_ended(day: Day) -
 
 def test_sign_ins_are_told_whether_they_succeed_or_not(day: Day) -> None:
     assert [line["status"] for line in day.lines(operation="post_auth_login")] == [401, 200]
+
+
+def test_who_was_refused_what_is_told(day: Day) -> None:
+    told = day.lines(operation="post_workspaces_workspace_markets")
+    assert [(line["status"], line["actor_type"]) for line in told] == [
+        (403, "robot"),
+        (422, "human"),
+        (404, "robot"),
+        (404, "human"),
+    ]
+    assert len({line["actor_id"] for line in told}) == 2
 
 
 def test_an_address_is_told_as_it_was_sent_and_without_its_query(day: Day) -> None:

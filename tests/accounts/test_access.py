@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 from uuid import uuid4
 
 import pytest
 
 from ptolemy.accounts.access import NOWHERE, authenticate
+from ptolemy.accounts.credentials import Kind, kind_of, new_secret
 from ptolemy.accounts.passwords import Passwords
 from ptolemy.accounts.sessions import end_session
 from ptolemy.accounts.tokens import issue_token, revoke_token, tokens
@@ -116,6 +118,14 @@ async def test_the_use_of_a_token_is_noted_once_a_minute(office: Office) -> None
     await authenticate(office.database, office.token, office.slug)
     again = await last_used()
     assert again is not None and again > first - timedelta(seconds=61)
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_a_secret_has_256_bits_and_is_never_the_same(kind: Kind) -> None:
+    made = {new_secret(kind) for _ in range(1000)}
+    assert len(made) == 1000
+    assert {len(bytes.fromhex(secret.rpartition("_")[2])) for secret in made} == {32}
+    assert {kind_of(secret) for secret in made} == {kind}
 
 
 async def test_secrets_are_stored_as_hashes_only(office: Office) -> None:

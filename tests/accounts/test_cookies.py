@@ -53,6 +53,18 @@ def test_the_cookie_is_closed_to_scripts_and_to_other_sites(product_url: str, be
     assert attributes == ["Path=/", "Max-Age=1209600", "HttpOnly", "SameSite=Lax", "Secure"]
 
 
+def test_below_a_path_the_cookie_comes_by_tls_alone_too(
+    product_database_url: str, product_files: Path, ann: str
+) -> None:
+    configuration = replace(configured(product_database_url, product_files), public_url=f"{PUBLIC}/data")
+    with serving(replace(configuration, jobs_at_once=0)) as url:
+        cookie = signing_in(url, ann, Origin=PUBLIC).headers["set-cookie"]
+        assert cookie.startswith("__Secure-ptolemy_session=ptc_")
+        assert cookie.endswith("; Path=/data; Max-Age=1209600; HttpOnly; SameSite=Lax; Secure")
+        session = cookie.partition(";")[0]
+        answered(httpx.get(f"{url}/v1/auth/me", headers={"Cookie": session}), 200)
+
+
 FOREIGN = [
     {"Origin": "https://evil.example"},
     {"Origin": "null"},
@@ -96,6 +108,15 @@ def test_signing_out_ends_the_session_and_takes_the_cookie_back(product_url: str
         assert ended.headers["set-cookie"].startswith("ptolemy_session=; Path=/; Max-Age=0;")
         assert not client.cookies
     problem(httpx.get(f"{product_url}/v1/auth/me", headers={"Cookie": kept}), 401, "invalid_token")
+
+
+def test_a_browser_that_signs_in_again_leaves_no_session_behind(product_url: str, ann: str) -> None:
+    with browser(product_url, ann) as client:
+        earlier = {"Cookie": f"ptolemy_session={client.cookies['ptolemy_session']}"}
+        again = {"email": ann, "password": PASSWORD, "cookie": True}
+        answered(client.post("/auth/login", json=again), 200)
+        answered(client.get("/auth/me"), 200)
+        problem(httpx.get(f"{product_url}/v1/auth/me", headers=earlier), 401, "invalid_token")
 
 
 def test_a_cookie_is_no_bearer_token_and_a_bearer_token_no_cookie(product_url: str, ann: str) -> None:

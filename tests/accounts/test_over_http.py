@@ -186,6 +186,21 @@ def test_signing_in_refreshing_and_signing_out(workspace: Workspace) -> None:
     problem(client.get(""), 401, "invalid_token")
 
 
+def test_an_account_has_an_e_mail_and_a_password_and_nothing_to_get_in_by_besides(product_url: str) -> None:
+    """No hints, no questions that others could answer, and no e-mail that somebody could change to their own."""
+    document = answered(httpx.get(f"{product_url}/v1/openapi.json"), 200)
+    taken: set[str] = set()
+    for path, methods in document["paths"].items():
+        for said in methods.values():
+            content = said.get("requestBody", {}).get("content", {}) if path.startswith("/v1/auth/") else {}
+            for body in content.values():
+                name = body["schema"]["$ref"].rpartition("/")[2]
+                taken |= document["components"]["schemas"][name]["properties"].keys()
+    passwords = {"password", "current_password", "new_password"}
+    assert taken == {"email", "name", "cookie", "token", "refresh_token", *passwords}
+    assert document["paths"]["/v1/auth/me"].keys() == {"get"}
+
+
 def test_a_robot_has_no_session_to_end(workspace: Workspace) -> None:
     problem(workspace.robot.post(f"{workspace.url}/v1/auth/logout"), 403, "humans_only")
     assert answered(workspace.robot.get(f"{workspace.url}/v1/auth/me"), 200)["email"] is None

@@ -49,6 +49,12 @@ def test_a_person_sees_and_ends_their_sessions(product_url: str, ann: str) -> No
         problem(client.delete(f"/sessions/{gone}"), 404, "not_found")
 
 
+def test_any_number_of_sessions_go_on_side_by_side(product_url: str, ann: str) -> None:
+    clients = [auth(product_url, token(product_url, ann)) for _ in range(6)]
+    assert all(answered(client.get("/me"), 200)["email"] == ann for client in clients)
+    assert len(sessions(clients[0])) == len(clients)
+
+
 def test_nobody_ends_the_session_of_somebody_else(product_url: str, product_database_url: str, ann: str) -> None:
     client = auth(product_url, token(product_url, ann))
     [mine] = sessions(client)

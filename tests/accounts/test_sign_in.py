@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
+from datetime import UTC, datetime
+from importlib.resources import files
 
 import pytest
 from argon2 import PasswordHasher
 
 from ptolemy.accounts.access import authenticate
-from ptolemy.accounts.passwords import Passwords
+from ptolemy.accounts.passwords import MIN_LENGTH, Passwords
 from ptolemy.accounts.people import create_person
 from ptolemy.accounts.sessions import refresh
 from ptolemy.accounts.sign_in import change_password, set_password, sign_in
@@ -158,6 +161,44 @@ async def test_a_password_of_the_wrong_length_is_refused(
         with pytest.raises(Invalid) as refused:
             await create_person(session, passwords, "bob@example.com", password)
     assert refused.value.errors[0].field == "password"
+
+
+def test_more_than_three_thousand_common_passwords_of_a_good_length_are_known() -> None:
+    packed = files("ptolemy.accounts").joinpath("data/common_passwords.txt.gz").read_bytes()
+    known = gzip.decompress(packed).decode().split()
+    assert len({password.casefold() for password in known if len(password) >= MIN_LENGTH}) > 3000
+
+
+@pytest.mark.parametrize(
+    "password", ["12345678", "Password", "QWERTYUIOP", "iloveyou", "football", "trustno1", "baseball1"]
+)
+async def test_a_password_that_others_would_try_first_is_refused(passwords: Passwords, password: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        await passwords.hash(password)
+    assert refused.value.errors[0].code == "common_password"
+
+
+@pytest.mark.parametrize(
+    "password", ["        ", "\U0001f40b" * 8, "lower case alone", "31415926535897", "é" * 64, "x" * 256]
+)
+async def test_a_password_may_have_letters_of_any_kind(passwords: Passwords, password: str) -> None:
+    assert await passwords.matches(password, await passwords.hash(password))
+
+
+async def test_a_password_is_kept_by_argon2id_in_64_mib_and_three_passes() -> None:
+    assert (await Passwords().hash(PASSWORD)).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+
+
+async def test_a_hash_that_was_made_with_other_parameters_is_still_good() -> None:
+    assert await Passwords().matches(PASSWORD, CHEAP.hash(PASSWORD))
+
+
+async def test_a_password_is_good_for_as_long_as_nobody_changes_it(office: Office) -> None:
+    async with office.database.session() as session:
+        old = "update users set created_at = ?, updated_at = ? where id = ?"
+        long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+        await session.run(Sql.of(old, long_ago, long_ago, office.admin_id))
+    await office.sign_in()
 
 
 @pytest.mark.parametrize("email", ["", "bob", "bob@", "@x", "b ob@x", "bob@x\0", "é" * 300 + "@x", "a@b@c"])

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from ptolemy.app import Configuration, create_app, open_product
 from tests.api.bad import UNKNOWN_ID
@@ -89,6 +90,16 @@ async def test_a_fault_of_ours_is_a_problem_without_its_trace(tmp_path: Path) ->
     body = problem(response, 500, "internal_error")
     assert body["request_id"] == response.headers["x-request-id"]
     assert "Traceback" not in response.text
+
+
+async def test_a_fault_of_ours_is_told_in_the_log_with_its_trace(tmp_path: Path) -> None:
+    app = create_app(lambda: open_product(Configuration("", tmp_path.as_uri(), "")))
+    with capture_logs() as told:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+            response = await client.get("/v1/workspaces/acme/instruments", headers={"authorization": "Bearer x"})
+    failed, request = told
+    assert (failed["event"], failed["log_level"], bool(failed["exc_info"])) == ("request failed", "error", True)
+    assert failed["request_id"] == request["request_id"] == response.headers["x-request-id"]
 
 
 def test_credentials_are_asked_for_before_anything_else(shop: Stock) -> None:

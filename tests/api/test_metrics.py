@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -66,6 +68,29 @@ def test_requests_are_counted_by_operation_and_status(workspace: Workspace) -> N
     # A request is counted once its answer is out.
     wait_for(lambda: sum(grown()) >= 5 or None)
     assert grown() == [3, 1, 1]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=here"])
+def test_who_goes_away_amid_a_body_is_no_fault_of_the_server(workspace: Workspace, content_type: str) -> None:
+    operation = "post_workspaces_workspace_" + ("imports" if "form" in content_type else "exports")
+
+    def counted() -> dict[str, float]:
+        samples = read(workspace.url).items()
+        return {
+            labels["status"]: value
+            for (name, pairs), value in samples
+            if name == "ptolemy_request_seconds_count" and (labels := dict(pairs))["operation"] == operation
+        }
+
+    before, address = counted(), urlsplit(workspace.url)
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        path = f"/v1/workspaces/{workspace.slug}/{operation.rpartition('_')[2]}"
+        head = f"POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {workspace.token('member')}\r\n"
+        sent = f"{head}Content-Type: {content_type}\r\nContent-Length: 100\r\n\r\n--here\r\n"
+        connection.sendall(sent.encode())
+    after = wait_for(lambda: now if (now := counted()) != before else None)
+    grown = {status: number for status, value in after.items() if (number := value - before.get(status, 0))}
+    assert grown == {"400": 1}
 
 
 def test_labels_are_words_of_the_code_whatever_is_asked(workspace: Workspace) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from tests.product import Workspace
+from tests.product import NO_TLS, Workspace
 from tests.serving import configured, serving
 
 Headers = httpx.Headers
@@ -42,6 +42,58 @@ def test_only_who_is_reached_by_https_demands_it(product_url: str, over_tls: str
     assert "strict-transport-security" not in httpx.get(f"{product_url}/healthz").headers
     demanded = httpx.get(f"{over_tls}/healthz").headers["strict-transport-security"]
     assert demanded == "max-age=31536000; includeSubDomains"
+
+
+PATHS = ["/", "/docs", "/docs/", "/v1", "/v1/", "/v1/auth/me", "/v1/auth/me/", "//elsewhere.example", "/healthz"]
+
+
+def test_nobody_is_sent_elsewhere_neither_to_https_nor_to_a_file(product_url: str, over_tls: str) -> None:
+    """Who sends a token in the clear has to notice; an address to download from is told, not redirected to."""
+    with httpx.Client(verify=NO_TLS) as client:
+        for path in PATHS:
+            for url in (product_url, over_tls):
+                answer = client.get(f"{url}{path}")
+                assert not answer.is_redirect and "location" not in answer.headers, path
+    paths = httpx.get(f"{product_url}/v1/openapi.json").json()["paths"].values()
+    statuses = {status for path in paths for method in path.values() for status in method["responses"]}
+    assert {status for status in statuses if status.startswith("3")} == {"304"}
+
+
+def test_a_text_says_how_it_is_encoded(product_url: str) -> None:
+    for path in ("/docs", "/docs/start.js", "/docs/swagger-ui.css", "/metrics"):
+        assert "charset=utf-8" in httpx.get(f"{product_url}{path}", verify=NO_TLS).headers["content-type"], path
+
+
+FILES = [
+    "/.git/config",
+    "/.env",
+    "/pyproject.toml",
+    "/src/",
+    "/tests/",
+    "/files/",
+    "/docs/",
+    "/v1/files/",
+    "/secret.key",
+]
+
+
+@pytest.mark.parametrize("path", [*FILES, "/docs/..%2f..%2fapp.py", "/v1/files/..%2f..%2fsecret.key"])
+def test_neither_the_files_of_the_server_are_served_nor_its_directories(product_url: str, path: str) -> None:
+    assert httpx.get(f"{product_url}{path}", verify=NO_TLS).status_code in (403, 404)
+
+
+def test_only_what_the_server_has_made_is_given_as_a_file(product_url: str) -> None:
+    """What somebody has uploaded has no address: it is read, and never given to anybody."""
+    paths = httpx.get(f"{product_url}/v1/openapi.json").json()["paths"]
+    given = {
+        path
+        for path, methods in paths.items()
+        for content in (methods.get("get", {}).get("responses", {}).get("200", {}).get("content", {}),)
+        if content.keys() - {"application/json"}
+    }
+    inside = "/v1/workspaces/{workspace}"
+    rows = {f"{inside}/time-series-values/series", f"{inside}/imports/{{id}}/errors"}
+    assert given == {"/v1/files/{signed}", "/metrics", *rows}
 
 
 def test_the_page_of_the_api_loads_from_this_server_alone(product_url: str) -> None:

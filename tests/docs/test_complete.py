@@ -53,6 +53,13 @@ def test_every_field_code_is_documented() -> None:
     assert not {code for code in codes if f"| `{code}` |" not in ERRORS + KINDS}
 
 
+def test_every_line_of_the_log_is_documented() -> None:
+    page = (ROOT / "docs/operate/observing.md").read_text()
+    written = {line for path in SOURCES for line in _log_lines(path)}
+    assert len(written) > 20
+    assert not {line for line in written if f"`{line}`" not in page and f'"event": "{line}"' not in page}
+
+
 def test_every_dependency_has_its_reason() -> None:
     needed = {re.split("[<>=~]", each)[0] for each in PROJECT["project"]["dependencies"]}
     page = (ROOT / "docs/decisions/0010-dependencies.md").read_text()
@@ -99,6 +106,12 @@ def _field_codes(path: Path) -> Iterator[str]:
     for call in _calls(path):
         if _called(call) in FIELD_CODE_AT:
             yield from _constant(call, FIELD_CODE_AT[_called(call)])
+
+
+def _log_lines(path: Path) -> Iterator[str]:
+    for call in _calls(path):
+        if re.fullmatch(r"(log|diary)\.(debug|info|warning|error|exception)", ast.unparse(call.func)):
+            yield from _constant(call, 0)
 
 
 def _calls(path: Path) -> Iterator[ast.Call]:

@@ -12,8 +12,10 @@ import pytest
 
 from ptolemy.files.s3 import S3Files
 from ptolemy.files.store import ServedAs, StorageUnavailable, discard
+from ptolemy.kernel.problems import NotFound
 from tests.files.conftest import IMPATIENT
 from tests.files.test_store import KEY, content
+from tests.relay import relay
 from tests.s3 import Bucket, sometimes
 
 LARGE = bytes(range(256)) * 100_000
@@ -49,6 +51,27 @@ async def test_a_file_whose_completion_ends_in_a_502_is_sent_again(files: S3File
     assert await files.put(KEY, BytesIO(LARGE)) == len(LARGE)
     assert await content(files, KEY) == LARGE
     assert failures >= 2
+
+
+async def test_a_store_that_sends_its_reader_elsewhere_gives_no_credentials_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """S3 itself redirects reads for a while after a bucket was made; a write is sent nowhere else."""
+    with relay("") as store, relay("") as elsewhere:
+        variables = {"AWS_ENDPOINT_URL": store.url, "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        store.faults = [(method, "", (307, {"location": f"{elsewhere.url}/there"})) for method in ("HEAD", "PUT")]
+        elsewhere.faults = [("HEAD", "", (404, {}))]
+        files = S3Files("s3://a-bucket", IMPATIENT)
+        with pytest.raises(NotFound):
+            await files.size(KEY)
+        with pytest.raises(StorageUnavailable):
+            await files.put(KEY, BytesIO(b"what is nobody's business elsewhere"))
+    assert "authorization" in store.headers("HEAD", "")[0]
+    assert [(method, path, headers.get("authorization")) for method, path, headers in elsewhere.asked] == [
+        ("HEAD", "/there", None)
+    ]
 
 
 async def test_a_store_that_is_down_is_a_problem_and_the_source_stays(

@@ -124,11 +124,12 @@ async def _human(database: Database, secret: str, workspace: str | None, request
         raise Unauthorized("token_expired", f"the access token has expired: {advice}")
     if not row["just_used"]:
         await note_use(database, row["id"])
+    actor = Actor("human", row["user_id"], row["name"] or row["email"])
     if workspace is not None and row["role"] is None:
-        raise NotFound("workspace_not_found", _no_such_workspace(workspace))
-    caller = Caller(
-        row["workspace_id"] or NOWHERE, Actor("human", row["user_id"], row["name"] or row["email"]), request_id
-    )
+        raise ForeignWorkspace(
+            workspace, Access(Caller(NOWHERE, actor, request_id), "viewer", row["user_id"], row["id"])
+        )
+    caller = Caller(row["workspace_id"] or NOWHERE, actor, request_id)
     return Access(caller, row["role"] or "viewer", row["user_id"], row["id"])
 
 

@@ -145,6 +145,16 @@ async def end_session(session: Session, session_id: UUID) -> None:
     await session.run(Sql.of("update sessions set revoked_at = now() where id = ? and revoked_at is null", session_id))
 
 
+async def end_cookie_session(session: Session, secret: str) -> None:
+    """Ends the session whose cookie this is, if it is one."""
+    await session.run(
+        Sql.of(
+            "update sessions set revoked_at = now() where access_hash = ? and kind = 'cookie' and revoked_at is null",
+            digest(secret),
+        )
+    )
+
+
 async def end_session_of(session: Session, user_id: UUID, session_id: UUID | None) -> None:
     """Ends one of a person's own sessions; one that has ended already is unknown."""
     ended = await session.run(

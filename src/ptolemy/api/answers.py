@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ptolemy.kernel.json import encode
-from ptolemy.kernel.problems import Problem
+from ptolemy.kernel.problems import BadRequest, Problem
 
 
 class FieldError(BaseModel):
@@ -68,6 +68,12 @@ def problem_response(error: Problem, request_id: str) -> Response:
     if error.errors:
         document["errors"] = [asdict(each) for each in error.errors]
     return Response(encode(document), error.status, dict(error.headers), media_type="application/problem+json")
+
+
+async def broken_off(request: Request, _: Exception) -> Response:
+    """The end of a request whose client went away amid its body: for the log, since nobody reads it."""
+    gone = BadRequest("incomplete_body", "the connection ended before the body did: send it again")
+    return problem_response(gone, request.scope["request_id"])
 
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}

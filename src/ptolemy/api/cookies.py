@@ -54,9 +54,11 @@ def _is_own(request: Request, origin: str, public_url: str | None) -> bool:
 
 
 def _name(request: Request, public_url: str | None) -> str:
-    # The prefix keeps other hosts of the same domain from setting it (RFC 6265bis, section 4.1.3.2).
-    hosts_own = _is_https(request, public_url) and _path(public_url) == "/"
-    return "__Host-ptolemy_session" if hosts_own else "ptolemy_session"
+    if not _is_https(request, public_url):
+        return "ptolemy_session"
+    # The prefixes keep what came without TLS from setting it, the first one also other hosts of the same domain
+    # (RFC 6265bis, section 4.1.3), but that one is for the whole host.
+    return "__Host-ptolemy_session" if _path(public_url) == "/" else "__Secure-ptolemy_session"
 
 
 def _path(public_url: str | None) -> str:

@@ -85,8 +85,11 @@ async def _authenticated(request: Request, services: Services, secret: str) -> A
     try:
         access = await authenticate(services.database, secret, workspace, request_id=request.scope["request_id"])
     except ForeignWorkspace as foreign:
+        request.scope["access"] = foreign.access
         await rate_limits.meter(request.scope, services.meter, foreign.access)
         raise
+    # Before anything is refused: the log says who it was.
+    request.scope["access"] = access
     await rate_limits.meter(request.scope, services.meter, access)
     return access
 

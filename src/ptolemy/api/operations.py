@@ -101,7 +101,6 @@ class OperationRoute(APIRoute):
             services = self._services()
             request.scope["operation"] = operation.name
             access = await _settled(partial(gate.admit, request, services, operation.access), _ATTEMPTS)
-            request.scope["access"] = access
             call = Call(request, services, access, request.path_params, None, None)
             sent = await bodies.json_body(request, operation.body_limit_bytes) if operation.body else b""
             if operation.body:

@@ -18,15 +18,21 @@ from ptolemy.api.answers import problem_response
 from ptolemy.api.protective_headers import protected
 from ptolemy.kernel import metrics, tracing
 from ptolemy.kernel.identifiers import uuid7
-from ptolemy.kernel.problems import Problem
+from ptolemy.kernel.problems import BadRequest, Problem
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+
+_HOST = re.compile(rb"[\w.~!$&'()*+,;=%-]*(:\d*)?|\[[\w.:%-]+\](:\d*)?")
+"""A name or an address, and perhaps a port (RFC 9110, section 7.2)."""
 
 log = structlog.get_logger("ptolemy.requests")
 
 
 class InternalError(Problem):
     status, title = 500, "Internal error"
+
+
+_HOST_UNCLEAR = BadRequest("invalid_host", "a request has one Host header, and it names a host")
 
 
 class Requests:
@@ -68,7 +74,10 @@ class Requests:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_id)
+            if _names_its_host(scope):
+                await self._app(scope, receive, send_with_id)
+            else:
+                await problem_response(_HOST_UNCLEAR, request_id)(scope, receive, send_with_id)
         except Exception:  # the outermost loop: whatever happens, the client gets a problem and we get a trace
             log.exception("request failed", request_id=request_id, method=scope["method"], path=_path(scope))
             if not status:
@@ -131,6 +140,14 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode())
     return str(uuid7())
+
+
+def _names_its_host(scope: Scope) -> bool:
+    """Once, and as a host is written (RFC 9112, 3.2): links follow it, and a proxy must not have read another one."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    if not hosts:
+        return str(scope["http_version"]) != "1.1"
+    return len(hosts) == 1 and _HOST.fullmatch(hosts[0]) is not None
 
 
 def _path(scope: Scope) -> str:

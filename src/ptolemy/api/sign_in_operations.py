@@ -139,6 +139,9 @@ async def _login_of_a_browser(call: Call) -> Response:
     )
     async with services.database.session() as session:
         await sign_in.still_the_password(session, found)
+        # The browser forgets its earlier cookie: who has a copy of it must not keep the session.
+        if earlier := cookies.session_cookie(call.request, services.public_url):
+            await sessions.end_cookie_session(session, earlier)
         opened = await sessions.open_cookie_session(session, found["id"], _client(call))
     header = cookies.setting_cookie(call.request, services.public_url, opened.secret, opened.lifetime_seconds)
     answer = {"token_type": "Cookie", "expires_in": opened.lifetime_seconds}

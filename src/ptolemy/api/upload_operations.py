@@ -13,7 +13,7 @@ from typing import Annotated, Any, BinaryIO
 from uuid import UUID
 
 from pydantic import BaseModel, Field
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from ptolemy.api import gate
@@ -27,7 +27,7 @@ from ptolemy.files import uploads
 from ptolemy.files.store import discard, room_for
 from ptolemy.files.uploads import MAX_PARTS, Part
 from ptolemy.kernel.json import LARGEST_INTEGER, encode
-from ptolemy.kernel.problems import BadRequest, FieldError, Invalid, TooLarge
+from ptolemy.kernel.problems import FieldError, Invalid, TooLarge
 from ptolemy.kernel.timestamps import write_timestamp
 
 _NUMBER = re.compile(r"[0-9]{1,5}")
@@ -141,15 +141,12 @@ def _temporary_file() -> Iterator[BinaryIO]:
 async def _receive(request: Request, file: BinaryIO, limit: int) -> str:
     """Writes the body to the file, and answers its SHA-256."""
     hashed, size = hashlib.sha256(), 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise _too_large(limit)
-            hashed.update(chunk)
-            await asyncio.to_thread(file.write, chunk)
-    except ClientDisconnect:
-        raise BadRequest("incomplete_body", "the connection ended before the part did: send it again") from None
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        hashed.update(chunk)
+        await asyncio.to_thread(file.write, chunk)
     file.seek(0)
     return hashed.hexdigest()
 
