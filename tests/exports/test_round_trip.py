@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -128,6 +128,26 @@ def test_a_gzipped_export_comes_back(workspace: Workspace, new_workspace: Callab
     job: dict[str, Any] = other.import_file("instruments", workspace.export("instruments", compression="gzip"))
     assert job["status"] == "completed"
     assert answered(other.robot.post("/instruments/count", json={"archived": "all"}), 200) == {"count": 3}
+
+
+@pytest.mark.parametrize("notes", [(None, None), (None, "x")], ids=["all", "one of two"])
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_nulls_in_the_custom_fields_of_values_come_back(
+    file_format: str, notes: Sequence[str | None], workspace: Workspace, new_workspace: Callable[[], Workspace]
+) -> None:
+    other = new_workspace()
+    for one in (workspace, other):
+        one.equity()
+        asked = {"field_key": "note", "data_type": "text", "is_required": True, "allow_null": True}
+        one.create("time-series-type-fields", type_id="close", **asked)
+    workspace.create("instruments", identifier="i", name="I", type_id="equity")
+    for day, note in enumerate(notes, 1):
+        new = {"timestamp": f"2026-01-0{day}", "value": "1", "field_values": {"note": note}}
+        workspace.create("time-series-values", instrument_id="i", type_id="close", **new)
+    for each, rows in (("instruments", 1), ("time_series_values", 2)):
+        content = workspace.export(each, format=file_format)
+        assert other.import_file(each, content)["rows_imported"] == rows
+    assert other.export("time_series_values", format="json") == workspace.export("time_series_values", format="json")
 
 
 @pytest.mark.parametrize(("file_format", "comes_back"), [("csv", {"lot": None}), ("json", {})])

@@ -268,7 +268,7 @@ async def test_values_with_custom_fields_are_left_to_the_engine(desk: Desk) -> N
     assert [(row.number, row.values["field.source"]) for row in block.rows] == [(1, None), (2, "x")]
 
 
-async def test_new_values_of_a_series_with_defaults_are_left_to_the_engine(desk: Desk) -> None:
+async def test_values_of_a_series_with_defaults_are_left_to_the_engine_where_a_null_would_be_kept(desk: Desk) -> None:
     await desk.run(
         "insert into time_series_type_fields (id, type_id, field_key, data_type, is_required, has_default, allow_null,"
         " display_order, workspace_id) values (?, ?, 'source', 'text', false, true, true, 0, ?)",
@@ -277,8 +277,13 @@ async def test_new_values_of_a_series_with_defaults_are_left_to_the_engine(desk:
     )
     async with desk.db.bulk(desk.caller) as tx:
         loader = await loader_of(tx)
-    for start, kind in (("", RowsBlock), (str(uuid4()), EncodedBlock)):
-        content = f"id,{HEADER}{start},bhp,close,2026-01-01,1\n"
+    new, recorded = ",bhp,close,2026-01-01,1", f"{uuid4()},bhp,close,2026-01-01,1"
+    with_cell = f"id,{HEADER.strip()},field.source\n"
+    for content, kind in (
+        (f"id,{HEADER}{new}\n", RowsBlock),
+        (f"id,{HEADER}{recorded}\n", EncodedBlock),
+        (f"{with_cell}{recorded},\n", RowsBlock),
+    ):
         [block] = loader.blocks(io.BytesIO(content.encode()), "csv")
         assert isinstance(block, kind)
 

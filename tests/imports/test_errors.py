@@ -178,6 +178,28 @@ def test_a_file_whose_first_row_has_no_id_is_no_backup_and_its_rows_are_told_one
     assert [(e["row"], e["field"], e["code"]) for e in job["errors"]] == [(2, "type_id", "unknown_reference")]
 
 
+@pytest.mark.parametrize("on_error", ["abort", "continue"])
+def test_an_empty_cell_is_null_also_where_the_field_must_be_there(workspace: Workspace, on_error: str) -> None:
+    workspace.create("instrument-types", identifier="fund")
+    workspace.create("instrument-types", identifier="bond")
+    for key, allow_null in (("lot", True), ("isin", False)):
+        asked = {"field_key": key, "data_type": "text", "is_required": True, "allow_null": allow_null}
+        workspace.create("instrument-type-fields", type_id="fund", **asked)
+    rows = b"identifier,name,type_id,field.lot,field.isin\na,A,fund,,x\nb,B,bond,,\n"
+    assert workspace.import_file("instruments", rows, on_error)["rows_imported"] == 2
+    shown = {each: answered(workspace.robot.get(f"/instruments/{each}"), 200) for each in "ab"}
+    assert shown["a"]["extra_fields_snapshot"] == {"lot": None, "isin": "x"}
+    assert shown["b"]["extra_fields_snapshot"] == {}
+    for lacking, field in ((b"c,C,fund,1,\n", "isin"), (b"c,C,fund,,\n", "isin")):
+        header = rows.partition(b"\n")[0] + b"\n"
+        [error] = workspace.import_file("instruments", header + lacking, "continue")["errors"]
+        assert (error["field"], error["code"]) == (f"field_values.{field}", "required")
+    [error] = workspace.import_file("instruments", b"identifier,name,type_id,field.isin\nd,D,fund,x\n", "continue")[
+        "errors"
+    ]
+    assert (error["field"], error["code"]) == ("field_values.lot", "required")
+
+
 def test_the_same_file_twice_at_once_gets_a_warning(workspace: Workspace) -> None:
     workspace.equity()
     content = instruments(6_000, {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -35,7 +35,8 @@ class Write:
     `sent` holds what the caller sent. `recorded` says that a record comes back as it once was recorded: its parents may
     be archived and no defaults are filled in. `beside` holds the identifiers that a file carries beside UUIDs, `kept`
     the id and the instants that a file carries. `whole` says that a record becomes all that a backup says of it: custom
-    fields that the backup lacks go, and its instants are the backup's.
+    fields that the backup lacks go, and its instants are the backup's. `blank` names custom fields whose
+    cells are empty.
     """
 
     verb: Verb
@@ -49,6 +50,7 @@ class Write:
     errors: list[FieldError] = field(default_factory=list)
     conflict: Conflict | None = None
     whole: bool = False
+    blank: Collection[str] = ()
 
     def get(self, of: Field[T]) -> T | None:
         value: T | None = self.new.get(of.name)

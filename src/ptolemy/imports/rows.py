@@ -88,14 +88,22 @@ class RowReader:
 
     def creation(self, taken: Taken) -> Write:
         """The record that the row would be."""
-        sent, recorded = taken.sent, taken.is_recorded
+        sent, recorded, blank = taken.sent, taken.is_recorded, list[str]()
         if self._interchange.custom and self._form != "json":
             cells = taken.custom
-            # A type has some of the fields of the file; the cells of the others are empty.
-            kept = cells if recorded else {key: cell for key, cell in cells.items() if cell is not None}
-            sent = {**sent, self._interchange.custom.name: kept}
+            if not recorded:
+                # A type has some of the fields of the file; the cells of the others are empty.
+                blank = [key for key, cell in cells.items() if cell is None]
+                cells = {key: cell for key, cell in cells.items() if cell is not None} if blank else cells
+            sent = {**sent, self._interchange.custom.name: cells}
         return creation(
-            self.resource, sent, recorded=recorded, beside=taken.beside, kept=taken.kept, errors=[*taken.errors]
+            self.resource,
+            sent,
+            recorded=recorded,
+            beside=taken.beside,
+            kept=taken.kept,
+            errors=[*taken.errors],
+            blank=blank,
         )
 
     def change(self, taken: Taken, old: Row) -> Write:

@@ -149,6 +149,8 @@ class TypeValues(Field[Values]):
         if definition["has_default"]:
             if definition["default_value"] is not None or definition["is_required"]:
                 merged[definition["field_key"]] = definition["default_value"]
+        elif definition["field_key"] in write.blank and definition["is_required"] and definition["allow_null"]:
+            merged[definition["field_key"]] = None
         elif definition["is_required"] and write.verb != "restored":
             self._refuse(write, definition["field_key"], "required", "is required by the type")
 

@@ -102,8 +102,10 @@ def encode(block: ColumnsBlock, workspace_id: UUID, instruments: Parents, series
     ids, recorded = _ids(columns, faults)
     of_instrument = _references(columns, faults, instruments, recorded, ("instrument_id", "instrument"))
     of_series = _references(columns, faults, series, recorded, ("type_id",))
-    new = (of_series >= 0) & ~recorded
-    if series.demanding[of_series[new]].any():
+    known = of_series >= 0
+    # An empty cell is a null that a recorded row keeps; without such cells only new rows get what is demanded.
+    asked = known if columns.field_cells() else known & ~recorded
+    if series.demanding[of_series[asked]].any():
         return RowsBlock(block.first_row, block.file_rows())
     times = _instants(columns, faults, "timestamp", missing=0)
     faults.refuse("timestamp", "required", "is required", columns.is_null("timestamp"))
@@ -157,6 +159,10 @@ class _Columns:
 
     def is_null(self, name: str) -> Mask:
         return np.asarray(self[name].is_null().to_numpy(zero_copy_only=False))
+
+    def field_cells(self) -> bool:
+        """Whether custom fields have cells of their own, as in CSV and Parquet."""
+        return any(name.startswith(_FIELD) for name in self._block.columns)
 
     def any_field(self) -> bool:
         """Whether a row has a custom field that is not null."""

@@ -32,7 +32,7 @@ class Parents:
     composite: Mask
     """Series that hold no scalar values."""
     demanding: Mask
-    """Series with fields that a new value must have, or gets by default."""
+    """Series with fields that a value must have, or gets by default: where such a field is null, the null is kept."""
     by_key: dict[str | bytes, int]
     """By identifier and by the bytes of the UUID; an identifier names the active record, else the last archived."""
 
@@ -70,7 +70,7 @@ async def load_series(tx: Transaction) -> Parents:
     )
     statement = Sql.of(
         f"select distinct type_id from {TimeSeriesTypeFields.table}"
-        " where workspace_id = ? and archived_at is null and (is_required or has_default)",
+        " where workspace_id = ? and (is_required or has_default)",
         tx.workspace_id,
     )
     demanding = {row["type_id"] for row in await tx.rows(statement)}
