@@ -66,8 +66,8 @@ async def test_no_row_can_be_put_into_another_workspace(victim: tuple[Driver, UU
         insert = f"insert into {name(table)} (workspace_id) values ('{workspace_id}')"
         with pytest.raises(asyncpg.PostgresError) as refused:
             await _as_another(driver, insert)
-        assert isinstance(refused.value, asyncpg.InsufficientPrivilegeError | asyncpg.NotNullViolationError), table
-        assert "row-level security" in str(refused.value) or isinstance(refused.value, asyncpg.NotNullViolationError)
+        # It is looked at before what a column must have: another refusal would come without the wall too.
+        assert "row-level security" in str(refused.value), table
 
 
 async def test_without_a_workspace_nothing_is_reached_at_all(victim: tuple[Driver, UUID]) -> None:

@@ -95,6 +95,7 @@ def test_a_letter_that_can_not_be_taken_yet_is_sent_later(office: Workspace, box
     email = new_email()
     invitation = invited(office, email)
     waiting = "select payload::text from jobs where kind = 'invitation_mail' and payload->>'attempt' = '2'"
+    waiting += f" and payload->>'invitation_id' = '{invitation['id']}'"
     [kept] = wait_for(lambda: fetched(database_url, waiting) or None)
     assert invitation["token"] not in kept and invitation["token"].partition("_")[2] not in kept
     assert mail_of(office, invitation, "queued")

@@ -70,6 +70,11 @@ def test_a_request_names_one_host(product_url: str, host: bytes) -> None:
     assert b'"invalid_host"' in answer
 
 
+@pytest.mark.parametrize("version", [b" HTTP/2.0", b" HTTP/0.9", b""])
+def test_only_http_1_0_needs_no_host(product_url: str, version: bytes) -> None:
+    assert b'"invalid_host"' in _answers(product_url, b"GET /healthz" + version + b"\r\nConnection: close\r\n\r\n")
+
+
 @pytest.mark.parametrize("host", [b"a", b"a_b.example:8000", b"[::1]:8000", b"%C3%A4", b"", b"127.0.0.1:"])
 def test_a_host_may_be_a_name_or_an_address(product_url: str, host: bytes) -> None:
     asked = b"GET /healthz HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n"

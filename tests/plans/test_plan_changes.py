@@ -7,11 +7,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ptolemy.accounts.workspaces import set_plan, tell_of_overage
 from ptolemy.database.pool import Database
+from ptolemy.database.sql import Sql
+from ptolemy.database.transaction import Row
 from ptolemy.kernel.actors import SYSTEM, Caller
 from ptolemy.plans import item_quota, items
 from ptolemy.plans.plan import Plan
@@ -47,6 +50,34 @@ def test_the_count_is_exact_after_changes_of_plan_under_load(desk: Desk) -> None
             stop.set()
         assert all(each.result() for each in writing)
     assert desk.counter() == desk.stored_items() > 0
+
+
+@pytest.mark.parametrize("taken", [1, -1])
+def test_a_limit_that_comes_as_it_is_looked_for_refuses_nothing(
+    desk: Desk, database_url: str, monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    desk.on(LARGE).move_to("enterprise")
+
+    async def work() -> None:
+        database = await Database.open(database_url, app_connections=4, owner_connections=1)
+        caller = Caller(desk.id, SYSTEM)
+        try:
+            async with database.transaction(caller) as writer:
+                look = writer.row
+
+                async def and_then_it_comes(sql: Sql) -> Row | None:
+                    monkeypatch.undo()
+                    found = await look(sql)
+                    async with database.transaction(caller) as tx:
+                        await set_plan(tx, "starter")
+                    return found
+
+                monkeypatch.setattr(writer, "row", and_then_it_comes)
+                await item_quota.take(writer, taken)
+        finally:
+            await database.close()
+
+    asyncio.run(work())
 
 
 def test_a_new_limit_waits_for_writers_that_do_not_know_of_it(desk: Desk, database_url: str) -> None:

@@ -160,6 +160,9 @@ async def test_none_of_more_than_forty_ways_leads_to_a_private_address(
 async def by_another_writing(attempts: Attempts) -> None:
     for way, written in WRITTEN.items():
         await attempts.make(way, written, Guard())
+        if written.startswith("http:"):
+            # Without TLS it is refused whatever the address: this one looks at the address.
+            await attempts.make(f"{way}, by https", f"https:{written.removeprefix('http:')}", Guard())
 
 
 async def by_a_name(attempts: Attempts) -> None:

@@ -146,7 +146,8 @@ def _names_its_host(scope: Scope) -> bool:
     """Once, and as a host is written (RFC 9112, 3.2): links follow it, and a proxy must not have read another one."""
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     if not hosts:
-        return str(scope["http_version"]) != "1.1"
+        # A line may claim any version, or none (HTTP/0.9): the older one alone has no need of the header.
+        return str(scope["http_version"]) == "1.0"
     return len(hosts) == 1 and _HOST.fullmatch(hosts[0]) is not None
 
 

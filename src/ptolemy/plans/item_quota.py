@@ -43,9 +43,20 @@ async def take(tx: Transaction, items: int) -> None:
         )
     )
     if row is None:
-        limit = await tx.value(Sql.of("select item_limit from item_quotas where workspace_id = ?", tx.workspace_id))
-        if limit is not None:  # else the plan has just become one without a limit
-            raise ItemQuotaExceeded(limit)
+        quota = await tx.row(
+            Sql.of(
+                "select item_limit, ?::bigint > 0 and not overage and items + ? > item_limit as is_over"
+                " from item_quotas where workspace_id = ?",
+                items,
+                items,
+                tx.workspace_id,
+            )
+        )
+        if quota is None:
+            return  # the plan has just become one without a limit
+        if quota["is_over"]:
+            raise ItemQuotaExceeded(quota["item_limit"])
+        await take(tx, items)  # the limit, or the room, has come since
     elif items > 0 and row["items"] is not None and row["items"] > row["item_limit"]:
         await overage.note(tx, "items", row["items"] - row["item_limit"])
 
