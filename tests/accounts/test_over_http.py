@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from ptolemy.api.gate import SLOW_SECONDS
-from tests.product import Workspace, answered, problem, refused_fields
+from tests.product import PATIENCE_SECONDS, Workspace, answered, problem, refused_fields
 
 Events = Callable[..., list[dict[str, Any]]]
 
@@ -188,7 +188,7 @@ def test_signing_in_refreshing_and_signing_out(workspace: Workspace) -> None:
 
 def test_an_account_has_an_e_mail_and_a_password_and_nothing_to_get_in_by_besides(product_url: str) -> None:
     """No hints, no questions that others could answer, and no e-mail that somebody could change to their own."""
-    document = answered(httpx.get(f"{product_url}/v1/openapi.json"), 200)
+    document = answered(httpx.get(f"{product_url}/v1/openapi.json", timeout=PATIENCE_SECONDS), 200)
     taken: set[str] = set()
     for path, methods in document["paths"].items():
         for said in methods.values():

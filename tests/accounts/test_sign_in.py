@@ -50,13 +50,13 @@ async def test_an_unknown_e_mail_takes_as_long_as_a_wrong_password(database: Dat
     stored = await slow.hash(PASSWORD)
 
     async def seconds(known: str | None) -> float:
-        await slow.matches("warm", known)
         started = time.perf_counter()
-        for _ in range(3):
-            await slow.matches("wrong password", known)
+        await slow.matches("wrong password", known)
         return time.perf_counter() - started
 
-    wrong, unknown = await seconds(stored), await seconds(None)
+    # By turns, and of each the quickest: what else the machine does slows the others.
+    took = [(await seconds(stored), await seconds(None)) for _ in range(6)]
+    wrong, unknown = (min(each) for each in zip(*took, strict=True))
     assert 0.5 < unknown / wrong < 2
 
 
