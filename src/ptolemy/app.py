@@ -66,9 +66,6 @@ from ptolemy.webhooks.opening import SEALED_FOR, delivering
 from ptolemy.webhooks.retries import DeliveryPace
 from ptolemy.worker import Working, run_worker
 
-UNPACKED_LIMIT_BYTES = 1_000_000_000
-"""What a compressed file may unfold to whatever its own size; a large one may to a hundred times that."""
-
 _UNTOLD: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """FastAPI's own telemetry would tell whole addresses, signed ones too: we tell what we want told (`kernel.tracing`)."""
 
@@ -86,6 +83,7 @@ class Configuration:
     secret_key: str
     public_url: str | None = None
     max_upload_bytes: int = 100_000_000
+    max_unpacked_bytes: int = 1_000_000_000
     jobs_at_once: int = 2
     job_pace: JobPace = field(default_factory=JobPace)
     indexed_from_records: int = MANY_RECORDS
@@ -166,7 +164,7 @@ async def _work_until(configuration: Configuration, database: Database, files: F
     ) as ready:
         working = Working(
             concurrency=configuration.jobs_at_once,
-            unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
+            unpacked_limit_bytes=configuration.max_unpacked_bytes,
             indexed_from_records=configuration.indexed_from_records,
             backups=configuration.backups,
             letters=configuration.letters,

@@ -155,6 +155,12 @@ class Settings(BaseSettings):
         gt=0,
         description="The largest file, or part of one, in one request, in bytes or like `250MB`.",
     )
+    max_unpacked: ByteSize = Field(
+        ByteSize(1_000_000_000),
+        gt=0,
+        description="What a compressed file or a backup may unpack to, in bytes or like `5GB`, whatever its own size; a"
+        " large one may unpack to 100 times its size.",
+    )
     host: str = Field("127.0.0.1", description="The network address to listen on; `0.0.0.0` is all of them.")
     port: int = Field(8000, ge=0, le=65535, description="The TCP port to listen on; 0 takes a free one.")
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_proxies)] = Field(

@@ -6,7 +6,13 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from typing import Any
+
+import msgspec
+
+from ptolemy.formats.archive import ArchiveWriter
+from ptolemy.formats.manifest import decode_manifest, encode_manifest
 
 
 def unpacked(archive: bytes) -> dict[str, bytes]:
@@ -37,3 +43,27 @@ def packed_anew(files: dict[str, bytes], *, honest: bool = False) -> bytes:
         for name, content in files.items():
             zipped.writestr(name, content)
     return out.getvalue()
+
+
+def changed(archive: bytes, file: str, change: Callable[[list[dict[str, Any]]], object]) -> bytes:
+    """The archive as the product would have written it with another content of one file."""
+    files, out = unpacked(archive), io.BytesIO()
+    rows = json.loads(files[file])
+    change(rows)
+    lines = [json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() for row in rows]
+    files[file] = b"[\n" + b",\n".join(lines) + b"\n]\n"
+    said, writer = decode_manifest(files["manifest.json"]), ArchiveWriter(out)
+    for packed in said.files:
+        with writer.file(packed.name, packed.resource) as written:
+            written.write(files[packed.name])
+    writer.end(encode_manifest(msgspec.structs.replace(said, files=writer.files)))
+    return out.getvalue()
+
+
+def not_restorable(archive: bytes) -> bytes:
+    """The archive of instruments, of which one lacks its name: right by every hash, count and reference."""
+
+    def spoil(rows: list[dict[str, Any]]) -> None:
+        rows[0]["name"] = None
+
+    return changed(archive, "instruments.json", spoil)

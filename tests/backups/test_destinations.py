@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,9 @@ from ptolemy.backups.fetching import Damaged, opened_backup
 from ptolemy.database.pool import Database
 from ptolemy.files.local import LocalFiles
 from ptolemy.kernel.actors import SYSTEM, Caller
-from tests.backups.archives import packed_anew, unpacked
+from tests.backups.archives import not_restorable
 from tests.backups.vault import Vault
 from tests.product import answered, refused_fields, wait_for
-
-Rows = list[dict[str, Any]]
 
 
 def own_copies(vault: Vault, run: dict[str, Any]) -> list[Path]:
@@ -133,42 +132,50 @@ def test_a_backup_can_be_opened_wherever_it_lies(vault: Vault) -> None:
     assert read_back(vault, vault.back_up(vault.policy(name="s3", destination=vault.bucket.url))) is None
 
 
-def spoiled(archive: bytes, method: str) -> bytes:
-    """An archive whose hash is right, and which is damaged all the same: the writer itself was at fault."""
-    if method == "hashes":
-        middle = len(archive) // 3
-        return archive[:middle] + bytes([archive[middle] ^ 1]) + archive[middle + 1 :]
-    files = unpacked(archive)
-    rows = json.loads(files["instruments.json"])
-    rows[0]["type_id"], rows[0]["type"] = None, None
-    files["instruments.json"] = json.dumps(rows).encode()
-    return packed_anew(files, honest=True)
+def damaged(archive: bytes) -> bytes:
+    """Another byte in one of its files."""
+    middle = len(archive) // 3
+    return archive[:middle] + bytes([archive[middle] ^ 1]) + archive[middle + 1 :]
 
 
-@pytest.mark.parametrize("method", ["hashes", "rehearse"])
-def test_a_backup_that_was_written_badly_is_caught_before_it_counts(method: str, vault: Vault) -> None:
+def written_badly(vault: Vault, policy: dict[str, Any], spoil: Callable[[bytes], bytes]) -> dict[str, Any]:
+    """The ended run of a policy, of whose file another was written, with its hash: the writer itself was at fault."""
     vault.bucket.rule = lambda verb, path: 503 if verb == "PUT" else None
-    policy = vault.policy(destination=vault.bucket.url, verify=method)
-    run = answered(vault.workspace.admin.post("/backups", json={"policy_id": policy["id"]}), 202)
+    run: dict[str, Any] = answered(vault.workspace.admin.post("/backups", json={"policy_id": policy["id"]}), 202)
     # Between two attempts at the upload.
     hold = "update jobs set run_at = now() + $2 where id = $1 and attempts = 0 and lease_token is null returning id"
     wait_for(lambda: vault.runs()[0]["sha256"])
     wait_for(lambda: vault.sight.value(hold, run["id"], timedelta(hours=1)))
     [path] = own_copies(vault, run)
-    archive = spoiled(path.read_bytes(), method)
+    archive = spoil(path.read_bytes())
     digest = hashlib.sha256(archive).hexdigest()
     path.with_name(f"{run['id']}-{digest[:16]}").write_bytes(archive)
     statement = "update backups set sha256 = $1, file_size = $2 where id = $3"
     vault.sight.rows(statement, digest, len(archive), run["id"])
     vault.bucket.rule = None
     vault.sight.value(hold, run["id"], timedelta(0))
-    ended = vault.workspace.finished("backups", run)
-    assert (ended["status"], ended["verified_at"]) == ("failed", None), ended
-    assert ended["verification"]["method"] == method
-    assert ended["verification"]["findings"]
+    return vault.workspace.finished("backups", run)
+
+
+@pytest.mark.parametrize(
+    ("method", "spoil", "found"), [("hashes", damaged, "damaged"), ("rehearse", not_restorable, "not restorable")]
+)
+def test_a_backup_that_was_written_badly_is_caught_before_it_counts(
+    method: str, spoil: Callable[[bytes], bytes], found: str, vault: Vault
+) -> None:
+    policy = vault.policy(destination=vault.bucket.url, verify=method)
+    run = written_badly(vault, policy, spoil)
+    assert (run["status"], run["verified_at"]) == ("failed", None), run
+    assert (run["verification"]["method"], run["verification"]["result"]) == (method, found)
+    assert run["verification"]["findings"]
     kinds = [event["event_type"] for event in vault.told()]
     assert kinds == ["backup_policy.created", "backup.verification_failed", "backup.failed"]
     assert vault.seen(policy)["newest_verified"] is None
+
+
+def test_what_can_not_be_restored_is_found_by_a_rehearsal_alone(vault: Vault) -> None:
+    run = written_badly(vault, vault.policy(destination=vault.bucket.url, verify="hashes"), not_restorable)
+    assert (run["status"], run["verification"]["result"]) == ("completed", "fine"), run
 
 
 @pytest.mark.parametrize(

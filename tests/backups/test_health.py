@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.backups.test_destinations import spoiled
+from tests.backups.archives import not_restorable
 from tests.backups.vault import Vault
 from tests.product import answered, wait_for
 
@@ -97,7 +97,7 @@ def test_a_backup_that_is_back_and_passes_its_rehearsal_counts_as_good_again(vau
 def test_a_backup_that_fails_a_later_rehearsal_counts_as_good_no_longer(vault: Vault, method: str) -> None:
     policy = vault.policy(verify=method, schedule="0 * * * *")
     run = vault.back_up(policy)
-    archive = spoiled(vault.at(run).read_bytes(), "rehearse")
+    archive = not_restorable(vault.at(run).read_bytes())
     vault.at(run).write_bytes(archive)
     statement = "update backups set sha256 = $1, file_size = $2 where id = $3"
     vault.sight.rows(statement, hashlib.sha256(archive).hexdigest(), len(archive), run["id"])

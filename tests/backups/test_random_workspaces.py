@@ -25,6 +25,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 )
 NAMES = st.sampled_from(["a", "=d", "日本", 'say"so"'])
 KEYS = st.sampled_from(["k1", "k2", "k3"])
+LEFT_OUT: dict[str, Any] = {}
 KINDS = st.sampled_from(["text", "number", "date", "boolean"])
 NUMBERS = st.decimals(allow_nan=False, allow_infinity=False).map(lambda number: f"{number:f}"[:100]) | st.sampled_from(
     ["0", "-0.000", "1E-20", "9" * 100, f"{'9' * 100}.{'9' * 100}", "-0." + "0" * 99 + "1", "45.820"]
@@ -36,7 +37,11 @@ INSTANTS = st.datetimes().map(lambda instant: f"{instant.isoformat()}Z") | st.sa
 JSONS = st.dictionaries(
     TEXTS, st.recursive(st.none() | st.booleans() | st.integers() | TEXTS, st.lists, max_leaves=4), max_size=3
 )
-FIELD_VALUES = st.dictionaries(KEYS, st.none() | TEXTS | NUMBERS | DAYS | st.booleans(), max_size=3)
+OFFERS = st.fixed_dictionaries({"text": TEXTS, "number": NUMBERS, "date": DAYS, "boolean": st.booleans()})
+"""A value for whatever kind the field has by then."""
+FIELD_VALUES = st.fixed_dictionaries(
+    {key: st.none() | OFFERS | st.sampled_from([None, LEFT_OUT]) for key in ("k1", "k2", "k3")}
+)
 
 
 def fields(types: st.SearchStrategy[str]) -> dict[str, Any]:
@@ -46,7 +51,7 @@ def fields(types: st.SearchStrategy[str]) -> dict[str, Any]:
         "data_type": KINDS,
         "field_label": TEXTS,
         "is_required": st.booleans(),
-        "allow_null": st.booleans(),
+        "allow_null": st.sampled_from([True, True, False]),
         "display_order": st.integers(-3, 3),
     }
 
@@ -93,11 +98,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "instrument_id": NAMES,
         "type_id": NAMES,
         "timestamp": INSTANTS,
-        "items": st.lists(
-            st.fixed_dictionaries({"field_key": KEYS, "value": NUMBERS | TEXTS}),
-            max_size=3,
-            unique_by=lambda item: item["field_key"],
-        ),
+        "items": FIELD_VALUES,
     },
 }
 
@@ -116,32 +117,50 @@ FILES: list[Form] = [
 ]
 
 
+MADE_ALWAYS = {"series": 2, "instrument-tags": 2, "instrument-type-fields": 2, "time-series-type-fields": 2}
+"""Of these one alone shows little: there is no tree of one tag."""
+ARCHIVED_OFTEN = ["time-series-values", "composite-time-series-values", "instrument-tags", "instruments"]
+
+
 @st.composite
 def scripts(draw: st.DrawFn, most: int, again: list[str]) -> Script:
-    """At most so many records of each resource, in an order in which many are accepted; then some are archived, moved
-    and restored, of the collections `again`."""
+    """Some records of each resource, `most` or little more, in an order in which many are accepted; then some are
+    archived, moved and restored, of the collections `again`."""
     script: Script = []
+    nothing_but_null = draw(st.sampled_from([False, False, True]))
     for collection, fields_ in BODIES.items():
-        for _ in range(draw(st.integers(1, most + (collection == "instrument-tags")))):
-            script.append((collection, {name: draw(value) for name, value in fields_.items()}))
+        least = MADE_ALWAYS.get(collection, 1)
+        for number in range(draw(st.integers(least, max(most, least + 1)))):
+            body = {name: draw(value) for name, value in fields_.items()}
+            if collection == "series" and number < 2:
+                body["kind"] = ["scalar", "composite"][number]
+            if collection == "instrument-tags" and number == 1:
+                body["parent_id"] = "the last"
+            if nothing_but_null and "field_values" in body:
+                body["field_values"] = dict.fromkeys(body["field_values"])
+            script.append((collection, body))
     after = st.tuples(st.sampled_from(["archive", "restore", "move"]), st.sampled_from(again), st.integers(0, 5), NAMES)
-    for verb, collection, place, name in draw(st.lists(after, max_size=10)):
+    often = st.tuples(st.just("archive"), st.sampled_from(ARCHIVED_OFTEN), st.integers(0, 5), NAMES)
+    for verb, collection, place, name in draw(st.lists(after, max_size=8)) + draw(st.lists(often, max_size=3)):
         script.append((verb, {"collection": collection, "place": place, "name": name}))
     return script
 
 
+Made = dict[str, list[dict[str, Any]]]
+"""What was accepted, as it was sent and with its id, by collection."""
+
+
 def play(workspace: Workspace, script: Script) -> None:
-    made: dict[str, list[str]] = {}
+    made: Made = {}
     for place, (collection, body) in enumerate(script):
         if collection in BODIES:
-            sent = {
-                name: value if value is None else _reference(made, collection, name, place) or value
-                for name, value in body.items()
-            }
-            if record := _created(workspace, collection, sent):
+            sent = {name: _meant(made, collection, name, place, value) for name, value in body.items()}
+            if record := _created(workspace, collection, sent | _custom(made, collection, sent)):
                 made.setdefault(collection, []).append(record)
-        elif ids := made.get(body["collection"]):
-            answer = _again(workspace, collection, body, ids[body["place"] % len(ids)])
+                if collection == "series":
+                    made.setdefault(record["kind"], []).append(record)
+        elif records := made.get(body["collection"]):
+            answer = _again(workspace, collection, body, records[body["place"] % len(records)]["id"])
             assert answer.status_code < 500, answer.text
 
 
@@ -157,26 +176,48 @@ TYPES = {
     "instrument-type-fields": "instrument-types",
     "markets": "market-types",
     "market-type-fields": "market-types",
+    "time-series-values": "scalar",
+    "composite-time-series-values": "composite",
+}
+FIELDS = {
+    "instruments": "instrument-type-fields",
+    "markets": "market-type-fields",
+    "time-series-values": "time-series-type-fields",
+    "composite-time-series-values": "time-series-type-fields",
 }
 
 
-def _reference(made: dict[str, list[str]], collection: str, name: str, place: int) -> str | None:
-    """A record that there is, for a field that has to name one."""
-    target = REFERENCES.get(name) or (TYPES.get(collection, "series") if name == "type_id" else None)
+def _meant(made: Made, collection: str, name: str, place: int, value: Any) -> Any:
+    """The value, or a record that there is where the field has to name one."""
     if name == "parent_id":
         # One below the other, as deep as there are tags.
-        return made.get(collection, [None])[-1]
+        return made[collection][-1]["id"] if value and made.get(collection) else None
+    target = REFERENCES.get(name) or (TYPES.get(collection, "series") if name == "type_id" else None)
     found = made.get(target or "", [])
-    return found[place % len(found)] if found else None
+    return found[place % len(found)]["id"] if found else value
 
 
-def _created(workspace: Workspace, collection: str, sent: dict[str, Any]) -> str | None:
-    """The record's id; custom fields that are refused are mended until they are accepted."""
+def _custom(made: Made, collection: str, sent: dict[str, Any]) -> dict[str, Any]:
+    """What is offered for the fields that the record's type has, each in its kind."""
+    fields_ = [field for field in made.get(FIELDS.get(collection, ""), []) if field["type_id"] == sent["type_id"]]
+    offers = sent.get("field_values") or sent.get("items") or {}
+    values = {
+        field["field_key"]: offer and offer[field["data_type"]]
+        for field in fields_
+        if (offer := offers[field["field_key"]]) != LEFT_OUT
+    }
+    if "items" in sent:
+        return {"items": [{"field_key": key, "value": value} for key, value in values.items()]}
+    return {"field_values": values} if "field_values" in sent else {}
+
+
+def _created(workspace: Workspace, collection: str, sent: dict[str, Any]) -> dict[str, Any] | None:
+    """What was accepted; custom fields that are refused are mended until they are accepted."""
     for guess in ("1", "2026-02-03", "true", "1"):
         answer = workspace.admin.post(f"/{collection}", json=sent)
         assert answer.status_code < 500, answer.text
         if answer.status_code == 201:
-            return str(answer.json()["id"])
+            return sent | {"id": answer.json()["id"]}
         for error in answer.json().get("errors", []):
             name, _, key = error["field"].partition(".")
             if key:

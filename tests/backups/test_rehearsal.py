@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import msgspec
 import pytest
 
 from ptolemy.backups.rehearsal import Rehearsal, rehearse
 from ptolemy.database.pool import Database
-from ptolemy.formats.archive import ArchiveWriter
-from ptolemy.formats.manifest import decode_manifest, encode_manifest
 from ptolemy.kernel.actors import SYSTEM, Caller
-from tests.backups.archives import manifest, packed_anew, unpacked
+from tests.backups.archives import changed, manifest, packed_anew, unpacked
 from tests.backups.rehearsing import asked, rehearsed, sent
 from tests.backups.stock import fill_all
 from tests.faults.ground import Sight, seeing
@@ -39,21 +34,6 @@ def sight(product_database_url: str) -> Iterator[Sight]:
 def archive(workspace: Workspace) -> bytes:
     fill_all(workspace)
     return workspace.export_workspace()
-
-
-def changed(archive: bytes, file: str, change: Callable[[list[dict[str, Any]]], object]) -> bytes:
-    """The archive as the product would have written it with another content of one file."""
-    files, out = unpacked(archive), BytesIO()
-    rows = json.loads(files[file])
-    change(rows)
-    lines = [json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() for row in rows]
-    files[file] = b"[\n" + b",\n".join(lines) + b"\n]\n"
-    said, writer = decode_manifest(files["manifest.json"]), ArchiveWriter(out)
-    for packed in said.files:
-        with writer.file(packed.name, packed.resource) as written:
-            written.write(files[packed.name])
-    writer.end(encode_manifest(msgspec.structs.replace(said, files=writer.files)))
-    return out.getvalue()
 
 
 def test_a_change_of_nothing_gives_the_same_archive(archive: bytes) -> None:

@@ -85,7 +85,10 @@ def test_a_workspace_that_holds_data_is_not_restored_into(workspace: Workspace, 
     before = contents(other.export_workspace())
     job = other.import_workspace(archive)
     assert job["status"] == "failed"
-    assert job["error"] == "the workspace holds data already (the first: series): restore into a new one"
+    assert job["error"] == (
+        "the workspace holds data already (the first: series): restore into a new one, or into this one"
+        " with `into_existing` (`ptolemy restore --into-existing`)"
+    )
     assert contents(other.export_workspace()) == before
 
 

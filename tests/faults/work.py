@@ -12,7 +12,6 @@ import asyncio
 import sys
 from dataclasses import replace
 
-from ptolemy.app import UNPACKED_LIMIT_BYTES
 from ptolemy.backups.surroundings import Surroundings
 from ptolemy.database.pool import Database
 from ptolemy.files.opening import open_store
@@ -28,7 +27,7 @@ async def main(dsn: str, files_url: str, heartbeat_seconds: float) -> None:
     database = await Database.open(dsn, app_connections=4, owner_connections=2)
     # One at a time: who begins the next job has left the one before.
     backups = Surroundings(buckets=["s3://a-bucket"])
-    working = Working(concurrency=1, unpacked_limit_bytes=UNPACKED_LIMIT_BYTES, backups=backups)
+    working = Working(concurrency=1, unpacked_limit_bytes=1_000_000_000, backups=backups)
     work = handlers(database, open_store(files_url, IMPATIENT), working)
     await Runner(database, work, concurrency=1, pace=replace(PACE, heartbeat_seconds=heartbeat_seconds)).run()
 

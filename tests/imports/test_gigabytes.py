@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ptolemy.database.embedded import start
@@ -17,6 +19,7 @@ from tests.serving import signed_in
 
 GROWTH_BYTES = 300 << 20
 DIGITS = "7" * 99
+AT_ONCE = 20_000
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +37,10 @@ def served() -> Iterator[tuple[Served, Workspace]]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("megabytes", [100, 1000])
-@pytest.mark.parametrize("file_format", ["csv", "json"])
+@pytest.mark.parametrize(
+    ("megabytes", "file_format"),
+    [(100, "csv"), (100, "json"), (100, "ndjson"), (100, "parquet"), (1000, "csv"), (1000, "json")],
+)
 def test_a_large_file_is_imported_in_flat_memory(
     served: tuple[Served, Workspace], tmp_path: Path, megabytes: int, file_format: str
 ) -> None:
@@ -56,21 +61,40 @@ def test_a_large_file_is_imported_in_flat_memory(
 
 def written(path: Path, identifier: str, size: int, file_format: str) -> int:
     """A file of at least that size, of values as long as they come; answers how many."""
+    instants = (f"2000-01-01T00:00:{number // 1_000_000:02}.{number % 1_000_000:06}Z" for number in count(1))
+    if file_format == "parquet":
+        return in_parquet(path, identifier, size, instants)
     form = f"{identifier},close,{{}},{DIGITS}.{DIGITS}\n"
-    if file_format == "json":
-        form = (
-            f'{{{{"instrument":"{identifier}","type_id":"close","timestamp":"{{}}","value":"{DIGITS}.{DIGITS}"}}}},\n'
-        )
-    numbers = count(1)
+    if file_format != "csv":
+        form = f'{{{{"instrument":"{identifier}","type_id":"close","timestamp":"{{}}","value":"{DIGITS}.{DIGITS}"}}}}'
+        form += ",\n" if file_format == "json" else "\n"
+    rows = 0
     with path.open("w") as file:
-        file.write("[\n" if file_format == "json" else "instrument,type_id,timestamp,value\n")
+        file.write({"json": "[\n", "csv": "instrument,type_id,timestamp,value\n"}.get(file_format, ""))
         while file.tell() < size:
-            for number in islice(numbers, 20_000):
-                file.write(form.format(f"2000-01-01T00:00:{number // 1_000_000:02}.{number % 1_000_000:06}Z"))
+            for instant in islice(instants, AT_ONCE):
+                file.write(form.format(instant))
+            rows += AT_ONCE
         if file_format == "json":
             file.seek(file.tell() - 2)
             file.write("\n]\n")
-    return next(numbers) - 1
+    return rows
+
+
+def in_parquet(path: Path, identifier: str, size: int, instants: Iterator[str]) -> int:
+    """Uncompressed, and without dictionaries, which would make one number of all that are alike."""
+    names = ["instrument", "type_id", "timestamp", "value"]
+    schema, rows = pa.schema([(name, pa.string()) for name in names]), 0
+    with (
+        path.open("wb") as file,
+        pq.ParquetWriter(file, schema, compression="none", use_dictionary=False) as writer,
+    ):
+        while file.tell() < size:
+            same = [[cell] * AT_ONCE for cell in (identifier, "close", f"{DIGITS}.{DIGITS}")]
+            columns = [*same[:2], list(islice(instants, AT_ONCE)), same[2]]
+            writer.write_table(pa.table(dict(zip(names, columns, strict=True)), schema))
+            rows += AT_ONCE
+    return rows
 
 
 def memory(server: Served, what: str) -> int:

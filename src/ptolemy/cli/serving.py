@@ -111,6 +111,7 @@ def _configuration(settings: Settings, dsn: str) -> Configuration:
         secret_key(settings),
         public_url=settings.public_url,
         max_upload_bytes=int(settings.max_upload),
+        max_unpacked_bytes=int(settings.max_unpacked),
         jobs_at_once=settings.jobs_at_once,
         indexed_from_records=settings.indexed_from_records,
         backups=Surroundings(settings.allowed_backup_directories, settings.backup_buckets),

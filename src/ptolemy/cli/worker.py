@@ -17,7 +17,6 @@ def worker(data_dir: DataDir = None) -> None:
 
     from prometheus_client import start_http_server
 
-    from ptolemy.app import UNPACKED_LIMIT_BYTES
     from ptolemy.backups.surroundings import Surroundings
     from ptolemy.cli import interpreter
     from ptolemy.cli.failures import run
@@ -58,7 +57,7 @@ def worker(data_dir: DataDir = None) -> None:
             print("ptolemy worker is ready", flush=True)
             working = Working(
                 concurrency=max(1, settings.jobs_at_once),
-                unpacked_limit_bytes=UNPACKED_LIMIT_BYTES,
+                unpacked_limit_bytes=int(settings.max_unpacked),
                 indexed_from_records=settings.indexed_from_records,
                 backups=Surroundings(settings.allowed_backup_directories, settings.backup_buckets),
                 letters=letters(settings),

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
 from ptolemy.formats.manifest import MANIFEST, Block, PackedFile
+from ptolemy.formats.unfolding import HONEST_RATIO
 
 BLOCK_BYTES = 1 << 20
 _LEVEL = 6
@@ -144,6 +145,7 @@ class FileWriter:
         self._blocks: list[Block] = []
         self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._sha256, self._packed_sha256, self._crc32 = hashlib.sha256(), hashlib.sha256(), 0
+        self._bytes, self._packed_bytes = 0, 0
 
     def write(self, content: bytes | memoryview) -> int:
         self._pending += content
@@ -158,9 +160,9 @@ class FileWriter:
             name,
             resource,
             sum(block.rows for block in self._blocks),
-            sum(block.bytes for block in self._blocks),
+            self._bytes,
             self._sha256.hexdigest(),
-            sum(block.packed_bytes for block in self._blocks),
+            self._packed_bytes,
             self._packed_sha256.hexdigest(),
             self._crc32,
             self._blocks,
@@ -169,12 +171,23 @@ class FileWriter:
     def _add(self, content: bytes, flush: int) -> None:
         # After a full flush nothing refers to what lies before it.
         packed = self._deflate.compress(content) + self._deflate.flush(flush)
+        self._bytes += len(content)
+        if self._bytes > HONEST_RATIO * (self._packed_bytes + len(packed)):
+            # Who unfolds further is taken for a bomb when it is restored. One block as it is makes up for a hundred.
+            packed = _stored(content, flush)
+        self._packed_bytes += len(packed)
         self._out.write(packed)
         self._sha256.update(content)
         self._packed_sha256.update(packed)
         self._crc32 = zlib.crc32(content, self._crc32)
         digest = hashlib.sha256(content).hexdigest()
         self._blocks.append(Block(len(_ROW.findall(content)), len(content), len(packed), digest))
+
+
+def _stored(content: bytes, flush: int) -> bytes:
+    """The content uncompressed, as a deflate stream has it."""
+    deflate = zlib.compressobj(zlib.Z_NO_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return deflate.compress(content) + deflate.flush(flush)
 
 
 def inflate_block(packed: bytes, size: int) -> bytes | None:

@@ -14,7 +14,7 @@ from typing import IO, BinaryIO, cast
 from ptolemy.formats.archive import LOCAL
 from ptolemy.formats.manifest import MANIFEST, Manifest, PackedFile, decode_manifest
 from ptolemy.formats.rows import UnreadableFile
-from ptolemy.kernel.problems import TooLarge
+from ptolemy.formats.unfolding import unfolds_too_far
 
 _MANIFEST_BYTES = 64 << 20
 _AT_ONCE = 1 << 20
@@ -40,7 +40,7 @@ class Archive:
     def check(self, limit_bytes: int) -> None:
         """Reads all of it, in bounded memory. `UnreadableFile` names the file that isn't what the manifest says."""
         if sum(file.bytes for file in self.manifest.files) > limit_bytes:
-            raise TooLarge("inflated_too_large", f"the backup is larger than {limit_bytes:,} bytes when unpacked")
+            raise unfolds_too_far("backup", limit_bytes)
         names = [file.name for file in self.manifest.files]
         held = [name for name in self._zipped.namelist() if name != MANIFEST]
         if missing := sorted(set(names) - set(held)):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ptolemy.formats.rows import UnreadableFile
-from ptolemy.kernel.problems import TooLarge
+from ptolemy.formats.unfolding import unfolds_too_far
 
 MAGIC = b"\x1f\x8b"
 
@@ -53,10 +53,7 @@ class _Inflated(io.RawIOBase):
             ) from None
         self._read += len(content)
         if self._read > self._limit:
-            raise TooLarge(
-                "inflated_too_large",
-                f"the file is larger than {self._limit:,} bytes when unpacked: split it, or send it without gzip",
-            )
+            raise unfolds_too_far("file", self._limit, "split it", "send it without gzip")
         target[: len(content)] = content
         return len(content)
 

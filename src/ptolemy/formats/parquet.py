@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from ptolemy.formats.columns import ColumnsBlock
 from ptolemy.formats.rows import MAX_ROW_BYTES, FileRow, UnreadableFile
-from ptolemy.kernel.problems import FieldError, TooLarge
+from ptolemy.formats.unfolding import unfolds_too_far
+from ptolemy.kernel.problems import FieldError
 
 Kind = Literal["text", "number", "boolean", "date", "timestamp", "integer"]
 Cells = Any  # an Arrow array of strings
@@ -84,7 +85,7 @@ class ParquetReader:
         # A cell costs a byte at least, as in CSV.
         self._seen += int(lengths.sum()) + batch.num_rows * batch.num_columns
         if self._seen > self._limit:
-            raise _too_large(self._limit)
+            raise unfolds_too_far("file", self._limit, "split it")
         if lengths.max(initial=0) > MAX_ROW_BYTES:
             raise UnreadableFile("row_too_long", f"a row is longer than {MAX_ROW_BYTES:,} bytes")
         ends = np.flatnonzero(np.diff(lengths.cumsum() // _BLOCK_BYTES)) + 1
@@ -145,11 +146,7 @@ def _refuse_too_large(metadata: pq.FileMetaData, limit_bytes: int) -> None:
     # The sizes by column would tell more: to ask for them ends the process on a damaged file.
     pages = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
     if max(pages, metadata.num_rows * metadata.num_columns) > limit_bytes:
-        raise _too_large(limit_bytes)
-
-
-def _too_large(limit_bytes: int) -> TooLarge:
-    return TooLarge("inflated_too_large", f"the file is larger than {limit_bytes:,} bytes when unpacked: split it")
+        raise unfolds_too_far("file", limit_bytes, "split it")
 
 
 def _texts(file: pq.ParquetFile) -> list[str]:

@@ -14,13 +14,10 @@ from ptolemy.database.transaction import Transaction
 from ptolemy.files import uploads
 from ptolemy.files.scratch import scratch_folder
 from ptolemy.files.store import FileStore, discard, room_for
+from ptolemy.formats.unfolding import HONEST_RATIO
 from ptolemy.imports.requests import file_key
 from ptolemy.kernel.actors import Caller
 from ptolemy.kernel.identifiers import as_uuid
-
-_HONEST_RATIO = 100
-"""Rows that differ in their instants alone compress to a seventy-sixth, our own to a twentieth: what unfolds to more
-than a hundred times its size, and to more than the limit, is a bomb (ten gigabytes out of ten megabytes is one)."""
 
 
 def folder(workspace_id: UUID) -> str:
@@ -53,7 +50,7 @@ async def _put_together(files: FileStore, keys: Sequence[str], path: Path) -> No
 
 async def unfolding_limit(path: Path, limit_bytes: int) -> int:
     """What the file may unfold to."""
-    return max(limit_bytes, _HONEST_RATIO * (await asyncio.to_thread(path.stat)).st_size)
+    return max(limit_bytes, HONEST_RATIO * (await asyncio.to_thread(path.stat)).st_size)
 
 
 async def let_go(database: Database, files: FileStore, caller: Caller, import_id: UUID) -> None:

@@ -146,7 +146,8 @@ async def _make_room(tx: Transaction) -> None:
     if holding:
         raise Conflict(
             "workspace_not_empty",
-            f"the workspace holds data already (the first: {holding[0]}): restore into a new one",
+            f"the workspace holds data already (the first: {holding[0]}): restore into a new one, or into this one"
+            " with `into_existing` (`ptolemy restore --into-existing`)",
         )
     await lifecycle.remove(tx, LISTING_STATUSES, statuses)
 
