@@ -1,18 +1,25 @@
-"""PostgreSQL killed with SIGKILL, all its processes at once, in the middle of an import."""
+"""PostgreSQL killed with SIGKILL, all its processes at once: amid an import, a download, and between two requests."""
 
 from __future__ import annotations
 
 import random
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
+from ptolemy.client import Client
 from tests.faults.files import good_instruments, mixed_instruments
 from tests.faults.ground import Ground, without_worker
 from tests.faults.imports import check_completed, check_half_way, moments, under_way, upload, wait_until_processed
+from tests.faults.meanwhile import asked_meanwhile, check_told_to_come_back
 from tests.faults.power import Power, powered
+from tests.product import answered
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 
@@ -43,3 +50,38 @@ def test_an_import_survives_the_death_of_its_database(ground: Ground, power: Pow
         assert under_way(ground, job)
         check_half_way(ground, job)
     check_completed(ground, workspace, job, sent)
+
+
+def test_requests_are_told_to_come_back_while_the_database_is_away(ground: Ground, power: Power) -> None:
+    workspace = ground.workspace()
+    power.fail()
+    try:
+        with capture_logs() as lines:
+            check_told_to_come_back(asked_meanwhile(workspace))
+    finally:
+        power.come_back()
+    told = [line for line in lines if line["event"] == "database_failed"]
+    assert [(line["log_level"], line["code"]) for line in told] == [("warning", "database_unavailable")] * 5
+    assert all(line["reason"] and line["request_id"] and "exception" not in line for line in told)
+    assert not [line for line in lines if line["event"] == "request failed"]
+    assert answered(workspace.admin.get("/imports"), 200)["data"] == []
+    assert answered(workspace.admin.post("/instrument-types", json={"identifier": "m", "name": "M"}), 201)
+
+
+def test_the_client_waits_for_a_database_that_comes_back(ground: Ground, power: Power) -> None:
+    workspace, cut = ground.workspace(), []
+
+    def come_back(response: httpx.Response) -> None:
+        if response.status_code == 503:
+            cut.append(response.request.headers["idempotency-key"])
+            power.come_back()
+
+    with Client(ground.url, workspace.admin_token, workspace.slug) as client:
+        client.event_hooks["response"].append(come_back)
+        power.fail()
+        made = client.post("/instrument-types", json={"identifier": "m", "name": "M"})
+    assert made.status_code == 201
+    assert made.request.headers["idempotency-key"] == cut[0]
+    assert len(cut) == 1
+    types = answered(workspace.admin.get("/instrument-types"), 200)["data"]
+    assert sorted(each["identifier"] for each in types) == ["equity", "m"]

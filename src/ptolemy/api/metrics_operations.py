@@ -26,7 +26,7 @@ def metrics_operations() -> list[Operation]:
     answers = {200: None}
     return [
         Operation(
-            "GET", "/metrics", _metrics, summary, "operations", "anyone", answers, problems=(401,), openapi=openapi
+            "GET", "/metrics", _metrics, summary, "operations", "anyone", answers, problems=(401, 503, 507), openapi=openapi
         )
     ]
 
