@@ -11,13 +11,14 @@ from tests.product import PATIENCE_SECONDS, Workspace, problem
 
 def asked_meanwhile(workspace: Workspace) -> Sequence[httpx.Response]:
     """The answers to a read, a list, a write, a new job and a sign-in."""
-    job = {"file": b"identifier,name,type_id\n", "resource_type": (None, "instruments")}
     login = {"email": "ann@example.com", "password": "a password"}
     return [
         workspace.admin.get("/instruments/none"),
         workspace.admin.get("/imports"),
         workspace.admin.post("/instrument-types", json={"identifier": "m", "name": "M"}),
-        workspace.admin.post("/imports", files=job),
+        workspace.admin.post(
+            "/imports", files={"file": b"identifier,name,type_id\n"}, data={"resource_type": "instruments"}
+        ),
         httpx.post(f"{workspace.url}/v1/auth/login", json=login, timeout=PATIENCE_SECONDS),
     ]
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from tests.faults.arenas import Arena, Chance
 from tests.faults.damage import Damage
 from tests.faults.imports import under_way
+from tests.faults.meanwhile import asked_meanwhile, check_told_to_come_back
 from tests.faults.works import Run, Work
 from tests.product import answered, problem, wait_for
 
@@ -38,6 +39,10 @@ def killed(arena: Arena, work: Work, chance: Chance) -> None:
         # Sooner from one time to the next, until it isn't over yet.
         time.sleep(chance.random() * usual * 0.8**attempt)
         arena.break_down()
+        if arena.sees_nothing_meanwhile:
+            answers = asked_meanwhile(run.workspace)
+            check_told_to_come_back(answers)
+            arena.ground.seen.append(f"{len(answers)} of {len(answers)} requests meanwhile: 503, come back")
         hit = not arena.sees_nothing_meanwhile and under_way(arena.ground, job)
         arena.bring_back()
         if hit or (arena.sees_nothing_meanwhile and under_way(arena.ground, job)):

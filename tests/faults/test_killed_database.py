@@ -5,16 +5,15 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from ptolemy.client import Client
-from tests.faults.files import good_instruments, mixed_instruments
+from tests.faults.files import Sent, good_instruments, mixed_instruments
 from tests.faults.ground import Ground, without_worker
 from tests.faults.imports import check_completed, check_half_way, moments, under_way, upload, wait_until_processed
 from tests.faults.meanwhile import asked_meanwhile, check_told_to_come_back
@@ -85,3 +84,26 @@ def test_the_client_waits_for_a_database_that_comes_back(ground: Ground, power: 
     assert len(cut) == 1
     types = answered(workspace.admin.get("/instrument-types"), 200)["data"]
     assert sorted(each["identifier"] for each in types) == ["equity", "m"]
+
+
+def test_a_download_under_way_breaks_off_and_is_no_shorter_file(ground: Ground, power: Power) -> None:
+    workspace = ground.workspace()
+    ground.worker()
+    bad = Sent("instruments", b"identifier,name,type_id\n,,\n", 1)
+    job = workspace.finished("imports", upload(workspace, bad, "continue"))
+    # More than all buffers between the two take up.
+    ground.sight.rows(
+        "insert into import_errors select workspace_id, import_id, gen_random_uuid(), n, n, field, code,"
+        " repeat('x', 200) from import_errors, generate_series(2, 100000) n where import_id = $1 and field = 'name'",
+        UUID(job["id"]),
+    )
+    asking = workspace.admin.stream("GET", f"/imports/{job['id']}/errors", headers={"Accept": "text/csv"})
+    with capture_logs() as lines, asking as answer:
+        chunks = answer.iter_raw()
+        assert next(chunks)
+        power.fail()
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(chunks)
+    power.come_back()
+    assert [line["log_level"] for line in lines if line["event"] == "database_failed"] == ["warning"]
+    assert not [line for line in lines if line["event"] == "request failed"]
