@@ -31,6 +31,7 @@ _MEMORY_BYTES = 300 << 20
 def killed(arena: Arena, work: Work, chance: Chance) -> None:
     """What the arena is for killing is killed at any moment of the work, and comes back: the work is done once."""
     usual = _usual_seconds(arena, work)
+    arena.ground.seen.clear()
     for attempt in range(1, _TRIES):
         run = work.begin(arena.stock)
         job = run.begun()

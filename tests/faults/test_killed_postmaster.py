@@ -67,4 +67,6 @@ def test_a_server_tries_again_until_its_database_starts(tmp_path: Path) -> None:
         assert httpx.get(f"{served.url}/readyz").status_code == 503
         hidden.rename(password)
         wait_for(lambda: ready(served.url))
-        assert "password is missing" in (data_dir / "log").read_text()
+        log = (data_dir / "log").read_text()
+        assert "password is missing" in log
+        assert log.count('"event":"database_died"') == 1

@@ -29,16 +29,19 @@ class Guard:
         self._thread.join()
 
     def _watch(self) -> None:
-        pause = LOOK_SECONDS
+        pause, told = LOOK_SECONDS, False
         while not self._ended.wait(pause):
             try:
                 if self._lives():
-                    pause = LOOK_SECONDS
+                    pause, told = LOOK_SECONDS, False
                     continue
                 # Longer from one time to the next, also where it starts and dies again, as on a full disk.
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-                log.warning("database_died")
+                if not told:
+                    log.warning("database_died")
+                told = True
                 self._revived()
                 log.warning("database_revived")
+                told = False
             except Exception as error:  # the outermost loop of this thread
                 log.error("database_not_revived", reason=str(error) or repr(error), again_in_seconds=pause)
