@@ -26,6 +26,7 @@ KEEPS_FILES = "ptolemy files "
 _INSTALLATION = """
 select epoch, exists (select from pg_extension where extname = 'citus') as distributed from installation
 """
+_NO_CONNECTION = (*OUTAGE, asyncpg.PostgresError)
 _OF_WORKSPACES = re.compile(r'constraint "(?:jobs|memberships|tokens)_workspace_id_fkey"')
 """Refuse what somebody adds to a workspace that was removed a moment ago."""
 
@@ -186,16 +187,8 @@ class Database:
         with _told_as_away():
             return await asyncpg.connect(self.dsn, command_timeout=60)
 
-    @asynccontextmanager
-    async def _lent(self, pool: asyncpg.Pool) -> AsyncIterator[Driver]:
-        with _told_as_away():
-            # Not the pool's own timeout: that costs a task a connection.
-            async with asyncio.timeout(self._patience_seconds):
-                driver = await pool.acquire()
-        try:
-            yield driver
-        finally:
-            await pool.release(driver)
+    def _lent(self, pool: asyncpg.Pool) -> _Lent:
+        return _Lent(pool, self._patience_seconds)
 
     def _transaction(self, driver: Driver, caller: Caller) -> Transaction:
         return Transaction(driver, caller, self.epoch, distributed=self._distributed)
@@ -205,13 +198,36 @@ class Database:
             self.on_events(workspace_id)
 
 
+class _Lent:
+    """A connection of a pool until the block ends. Every request comes by: a generator would cost twice as much."""
+
+    def __init__(self, pool: asyncpg.Pool, patience_seconds: float | None) -> None:
+        self._pool, self._patience_seconds = pool, patience_seconds
+
+    async def __aenter__(self) -> Driver:
+        try:
+            # Not the pool's own timeout: that costs a task a connection.
+            async with asyncio.timeout(self._patience_seconds):
+                self._driver: Driver = await self._pool.acquire()
+        except _NO_CONNECTION as error:
+            raise _away(error) from error
+        return self._driver
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.release(self._driver)
+
+
 @contextmanager
 def _told_as_away() -> Iterator[None]:
     """Whatever keeps us from having a connection."""
     try:
         yield
-    except (*OUTAGE, asyncpg.PostgresError) as error:
-        raise DatabaseAway(str(error) or "no connection was to be had in time") from error
+    except _NO_CONNECTION as error:
+        raise _away(error) from error
+
+
+def _away(error: Exception) -> DatabaseAway:
+    return DatabaseAway(str(error) or "no connection was to be had in time")
 
 
 def _workspace(caller: Caller) -> str:
