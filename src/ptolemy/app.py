@@ -66,6 +66,9 @@ from ptolemy.webhooks.opening import SEALED_FOR, delivering
 from ptolemy.webhooks.retries import DeliveryPace
 from ptolemy.worker import Working, run_worker
 
+CONNECTION_WAIT_SECONDS = 30
+"""How long a request waits for a connection of the database, when others hang on all of them."""
+
 _UNTOLD: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """FastAPI's own telemetry would tell whole addresses, signed ones too: we tell what we want told (`kernel.tracing`)."""
 
@@ -107,7 +110,8 @@ class Configuration:
 async def open_product(configuration: Configuration) -> AsyncIterator[Services]:
     """Services on an open database, and a worker beside them; at the end the worker's batches finish first."""
     files = open_store(configuration.files_url)
-    database = await Database.open(configuration.dsn, files=await files.identity())
+    identity = await files.identity()
+    database = await Database.open(configuration.dsn, files=identity, patience_seconds=CONNECTION_WAIT_SECONDS)
     meter = Meter(database, burst_per_second=configuration.burst_per_second)
     services = Services(
         database=database,

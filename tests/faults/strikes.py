@@ -15,6 +15,7 @@ from uuid import UUID
 from tests.faults.arenas import Arena, Chance
 from tests.faults.damage import Damage
 from tests.faults.imports import under_way
+from tests.faults.meanwhile import asked_meanwhile, check_told_to_come_back
 from tests.faults.works import Run, Work
 from tests.product import answered, problem, wait_for
 
@@ -30,6 +31,7 @@ _MEMORY_BYTES = 300 << 20
 def killed(arena: Arena, work: Work, chance: Chance) -> None:
     """What the arena is for killing is killed at any moment of the work, and comes back: the work is done once."""
     usual = _usual_seconds(arena, work)
+    arena.ground.seen.clear()
     for attempt in range(1, _TRIES):
         run = work.begin(arena.stock)
         job = run.begun()
@@ -38,6 +40,10 @@ def killed(arena: Arena, work: Work, chance: Chance) -> None:
         # Sooner from one time to the next, until it isn't over yet.
         time.sleep(chance.random() * usual * 0.8**attempt)
         arena.break_down()
+        if arena.sees_nothing_meanwhile:
+            answers = asked_meanwhile(run.workspace)
+            check_told_to_come_back(answers)
+            arena.ground.seen.append(f"{len(answers)} of {len(answers)} requests meanwhile: 503, come back")
         hit = not arena.sees_nothing_meanwhile and under_way(arena.ground, job)
         arena.bring_back()
         if hit or (arena.sees_nothing_meanwhile and under_way(arena.ground, job)):

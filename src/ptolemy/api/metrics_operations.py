@@ -23,10 +23,10 @@ def metrics_operations() -> list[Operation]:
     text = {"text/plain": {"schema": {"type": "string"}}}
     openapi = {"responses": {"200": {"description": "Metrics in the text format of Prometheus", "content": text}}}
     summary = "What Prometheus reads"
-    answers = {200: None}
+    answers, problems = {200: None}, (401, 503, 507)
     return [
         Operation(
-            "GET", "/metrics", _metrics, summary, "operations", "anyone", answers, problems=(401,), openapi=openapi
+            "GET", "/metrics", _metrics, summary, "operations", "anyone", answers, problems=problems, openapi=openapi
         )
     ]
 

@@ -141,6 +141,8 @@ _PROBLEM: dict[str, Any] = {
 
 def _problem_statuses(operation: Operation) -> list[int]:
     found = {*operation.problems, 422}  # a query parameter that it doesn't know
+    if operation.tag != "operations":
+        found |= {503, 507}  # the database is away, or has no room
     if operation.access != "anyone":
         found |= {401, 403, 429}
     if "{workspace}" in operation.path or "{id}" in operation.path:

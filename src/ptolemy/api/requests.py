@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ptolemy.accounts.access import Access
 from ptolemy.api import rate_limits
 from ptolemy.api.answers import problem_response
+from ptolemy.api.outages import outage_problem
 from ptolemy.api.protective_headers import protected
 from ptolemy.kernel import metrics, tracing
 from ptolemy.kernel.identifiers import uuid7
@@ -32,6 +33,9 @@ class InternalError(Problem):
     status, title = 500, "Internal error"
 
 
+_FAULT = InternalError(
+    "internal_error", "a fault of the server, not of the request; it is in the server's log under this request_id"
+)
 _HOST_UNCLEAR = BadRequest("invalid_host", "a request has one Host header, and it names a host")
 
 
@@ -78,10 +82,17 @@ class Requests:
                 await self._app(scope, receive, send_with_id)
             else:
                 await problem_response(_HOST_UNCLEAR, request_id)(scope, receive, send_with_id)
-        except Exception:  # the outermost loop: whatever happens, the client gets a problem and we get a trace
-            log.exception("request failed", request_id=request_id, method=scope["method"], path=_path(scope))
+        except Exception as error:  # the outermost loop: whatever happens, the client gets a problem and we get a trace
+            outage = outage_problem(error, scope["method"])
+            about = {"request_id": request_id, "method": scope["method"], "path": _path(scope)}
+            if outage:
+                log.warning("database_failed", code=outage.code, reason=str(error), **about)
+            else:
+                log.exception("request failed", **about)
             if not status:
-                await _fault(request_id)(scope, receive, send_with_id)
+                await problem_response(outage or _FAULT, request_id)(scope, receive, send_with_id)
+            elif not ended and outage:
+                return  # as below; the server under us ends the connection of an answer that isn't whole, in one line
             elif not ended:
                 raise  # half an answer is out: only a broken connection tells the client
         finally:
@@ -125,14 +136,9 @@ def _trace_headers(scope: Scope) -> dict[str, str]:
     return {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in wanted}
 
 
-async def fault_problem(request: Request, _: Exception) -> Response:
-    """The answer to a fault of ours; Starlette then raises it again, and `Requests` logs it."""
-    return _fault(request.scope["request_id"])
-
-
-def _fault(request_id: str) -> Response:
-    detail = "a fault of the server, not of the request; it is in the server's log under this request_id"
-    return problem_response(InternalError("internal_error", detail), request_id)
+async def fault_problem(request: Request, error: Exception) -> Response:
+    """The answer to a fault of ours, or an outage; Starlette then raises it again, and `Requests` logs it."""
+    return problem_response(outage_problem(error, request.method) or _FAULT, request.scope["request_id"])
 
 
 def _request_id(scope: Scope) -> str:

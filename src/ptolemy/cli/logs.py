@@ -31,6 +31,8 @@ def configure_logs(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_own_keys, *drawn], foreign_pre_chain=shared))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # It tells a trace at every attempt while the database is away, of which we tell ourselves.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
 def _own_keys(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

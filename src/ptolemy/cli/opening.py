@@ -17,23 +17,26 @@ from ptolemy.settings import Settings, SettingsProblem
 
 
 @asynccontextmanager
-async def database_dsn(settings: Settings) -> AsyncIterator[str]:
+async def database_dsn(settings: Settings, *, kept_alive: bool = False) -> AsyncIterator[str]:
     """The address of the database, made where there is none.
 
-    The embedded server is left at the end, and stops when nobody else is in it.
+    The embedded server is left at the end, and stops when nobody else is in it. `kept_alive` is for who needs it for
+    as long as they run: where it dies meanwhile, it is started again.
     """
     if settings.database_url:
         yield settings.database_url.get_secret_value()
         return
     server = await _started(settings)
     try:
+        if kept_alive:
+            server.keep_alive()
         yield server.dsn
     finally:
         await asyncio.to_thread(server.release)
 
 
 @asynccontextmanager
-async def existing_database_dsn(settings: Settings) -> AsyncIterator[str]:
+async def existing_database_dsn(settings: Settings, *, kept_alive: bool = False) -> AsyncIterator[str]:
     """The address of a database that is there: a mistyped data directory is refused, not filled."""
     if has_no_database(settings):
         serve = shlex.join(["ptolemy", "serve", "--data-dir", str(settings.data_dir)])
@@ -41,7 +44,7 @@ async def existing_database_dsn(settings: Settings) -> AsyncIterator[str]:
             f"there is no Ptolemy in {settings.data_dir}: start `{serve}` first, or check --data-dir"
             " (PTOLEMY_DATA_DIR) and PTOLEMY_DATABASE_URL"
         )
-    async with database_dsn(settings) as dsn:
+    async with database_dsn(settings, kept_alive=kept_alive) as dsn:
         yield dsn
 
 
@@ -51,12 +54,14 @@ def has_no_database(settings: Settings) -> bool:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings, *, files: FileStore | None = None) -> AsyncIterator[Database]:
+async def open_database(
+    settings: Settings, *, files: FileStore | None = None, kept_alive: bool = False
+) -> AsyncIterator[Database]:
     """The database with its schema; it must be there, and one of yours is not migrated behind your back.
 
     `files` is the file store of a process that keeps files.
     """
-    async with existing_database_dsn(settings) as dsn:
+    async with existing_database_dsn(settings, kept_alive=kept_alive) as dsn:
         if settings.database_url:
             await _refuse_pending(dsn)
         else:

@@ -64,7 +64,7 @@ async def _serve(settings: Settings, listener: socket.socket, chosen_data_dir: P
             starting.cancel()
 
     on_stop(stop)
-    async with database_dsn(settings) as dsn:
+    async with database_dsn(settings, kept_alive=True) as dsn:
         await migrate(dsn)
         greeting = await _greeting(dsn, chosen_data_dir)
         configuration = _configuration(settings, dsn)

@@ -45,7 +45,7 @@ def worker(data_dir: DataDir = None) -> None:
 
     async def work_on(settings: Settings, files: FileStore, stop: asyncio.Event) -> None:
         async with (
-            open_database(settings, files=files) as database,
+            open_database(settings, files=files, kept_alive=True) as database,
             delivering(
                 database,
                 secret_key=secret_key(settings),

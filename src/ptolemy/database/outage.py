@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncpg
 
+
+class DatabaseAway(ConnectionError):
+    """No connection is to be had at this moment; nothing was begun on it."""
+
+
 DISCONNECTED = (
     ConnectionError,
     asyncpg.InterfaceError,
@@ -18,5 +23,16 @@ OUTAGE = (
     *DISCONNECTED,
     OSError,  # TimeoutError is among its kinds
     asyncpg.TooManyConnectionsError,
+    asyncpg.DiskFullError,
 )
 """Errors that say nothing of the statement."""
+
+NO_ROOM = "the database has no room on its disk: free some space there and try again"
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database was lost, or couldn't be reached; not where the driver refuses what it was given.
+
+    An `OSError` that nobody calls the database's may be a file's.
+    """
+    return isinstance(error, (*DISCONNECTED, asyncpg.TooManyConnectionsError)) and not isinstance(error, ValueError)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
 
 from ptolemy.database.instants import take_instants_literally
-from ptolemy.database.outage import OUTAGE
+from ptolemy.database.outage import OUTAGE, DatabaseAway
 from ptolemy.database.security import APP, OWNER, role_for
 from ptolemy.database.sql import Sql
 from ptolemy.database.transaction import Driver, Overtaken, Session, Transaction
@@ -25,6 +26,7 @@ KEEPS_FILES = "ptolemy files "
 _INSTALLATION = """
 select epoch, exists (select from pg_extension where extname = 'citus') as distributed from installation
 """
+_NO_CONNECTION = (*OUTAGE, asyncpg.PostgresError)
 _OF_WORKSPACES = re.compile(r'constraint "(?:jobs|memberships|tokens)_workspace_id_fkey"')
 """Refuse what somebody adds to a workspace that was removed a moment ago."""
 
@@ -45,25 +47,49 @@ class Connections(NamedTuple):
 class Database:
     """An open database. `Database.open(dsn)`, then `transaction(caller)` for nearly everything."""
 
-    def __init__(self, dsn: str, app: asyncpg.Pool, owner: asyncpg.Pool, epoch: int, *, distributed: bool) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        app: asyncpg.Pool,
+        owner: asyncpg.Pool,
+        epoch: int,
+        *,
+        distributed: bool,
+        patience_seconds: float | None,
+    ) -> None:
         self.dsn, self._app, self._owner, self.epoch, self._distributed = dsn, app, owner, epoch, distributed
+        self._patience_seconds = patience_seconds
         self.on_events: Callable[[UUID], None] = lambda _: None
         """Called with each workspace whose events have just been committed; it must return at once."""
 
     @classmethod
     async def open(
-        cls, dsn: str, *, app_connections: int = 16, owner_connections: int = 6, files: str = ""
+        cls,
+        dsn: str,
+        *,
+        app_connections: int = 16,
+        owner_connections: int = 6,
+        files: str = "",
+        patience_seconds: float | None = None,
     ) -> Database:
         """Expects a migrated schema (`migrations.migrate`).
 
-        `files` is the identity of the file store that this process uses: the server shows it to `doctor`.
+        `files` is the identity of the file store that this process uses: the server shows it to `doctor`. Who waits
+        for a connection for longer than `patience_seconds` is told `DatabaseAway`; jobs wait for as long as it takes.
         """
         owner = await _pool(dsn, OWNER, owner_connections, files)
         try:
             async with owner.acquire() as driver:
                 found = await driver.fetchrow(_INSTALLATION)
             app = await _pool(dsn, APP, app_connections, files)
-            return cls(dsn, app, owner, found["epoch"], distributed=found["distributed"])
+            return cls(
+                dsn,
+                app,
+                owner,
+                found["epoch"],
+                distributed=found["distributed"],
+                patience_seconds=patience_seconds,
+            )
         except BaseException:
             await owner.close()
             raise
@@ -75,7 +101,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self, caller: Caller) -> AsyncIterator[Transaction]:
         """Under row-level security in the caller's workspace; commits at the end, rolls back when it raises."""
-        async with self._app.acquire() as driver:
+        async with self._lent(self._app) as driver:
             async with _begun(driver, f"begin; {_workspace(caller)}"):
                 tx = self._transaction(driver, caller)
                 yield tx
@@ -97,13 +123,13 @@ class Database:
     async def snapshot(self, caller: Caller) -> AsyncIterator[Transaction]:
         """Reads that all see the same instant of the caller's workspace, under row-level security."""
         begin = f"begin isolation level repeatable read read only; {_workspace(caller)}"
-        async with self._app.acquire() as driver, _begun(driver, begin):
+        async with self._lent(self._app) as driver, _begun(driver, begin):
             yield self._transaction(driver, caller)
 
     @asynccontextmanager
     async def bulk(self, caller: Caller) -> AsyncIterator[Transaction]:
         """As the owner, whom row-level security doesn't bind: COPY FROM is refused under it. Mind `workspace_id`."""
-        async with self._owner.acquire() as driver:
+        async with self._lent(self._owner) as driver:
             async with _begun(driver, "begin"):
                 tx = self._transaction(driver, caller)
                 yield tx
@@ -113,19 +139,20 @@ class Database:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """Tables that belong to no workspace: people, tokens, jobs."""
-        async with self._app.acquire() as driver, _begun(driver, "begin"):
+        async with self._lent(self._app) as driver, _begun(driver, "begin"):
             yield Session(driver)
 
     @asynccontextmanager
     async def outside(self) -> AsyncIterator[Driver]:
         """As the owner, outside any transaction: `create index concurrently` runs in none."""
-        async with self._owner.acquire() as driver:
+        async with self._lent(self._owner) as driver:
             yield driver
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[Driver]:
         """As the owner, on a connection of its own that ends with the block, and with it its temporary tables."""
-        driver = await asyncpg.connect(self.dsn, server_settings=_settings(""))
+        with _told_as_away():
+            driver = await asyncpg.connect(self.dsn, server_settings=_settings(""))
         try:
             await _become(driver, OWNER)
             yield driver
@@ -144,7 +171,7 @@ class Database:
 
     async def row(self, sql: Sql) -> Any:
         """One row of the tables that belong to no workspace, in one round trip."""
-        async with self._app.acquire() as driver:
+        async with self._lent(self._app) as driver:
             return await Session(driver).row(sql)
 
     async def answers(self) -> bool:
@@ -157,7 +184,11 @@ class Database:
 
     async def listener(self) -> Driver:
         """A connection of its own, to LISTEN on; the caller closes it."""
-        return await asyncpg.connect(self.dsn, command_timeout=60)
+        with _told_as_away():
+            return await asyncpg.connect(self.dsn, command_timeout=60)
+
+    def _lent(self, pool: asyncpg.Pool) -> _Lent:
+        return _Lent(pool, self._patience_seconds)
 
     def _transaction(self, driver: Driver, caller: Caller) -> Transaction:
         return Transaction(driver, caller, self.epoch, distributed=self._distributed)
@@ -165,6 +196,38 @@ class Database:
     def _tell(self, tx: Transaction) -> None:
         for workspace_id in tx.told:
             self.on_events(workspace_id)
+
+
+class _Lent:
+    """A connection of a pool until the block ends. Every request comes by: a generator would cost twice as much."""
+
+    def __init__(self, pool: asyncpg.Pool, patience_seconds: float | None) -> None:
+        self._pool, self._patience_seconds = pool, patience_seconds
+
+    async def __aenter__(self) -> Driver:
+        try:
+            # Not the pool's own timeout: that costs a task a connection.
+            async with asyncio.timeout(self._patience_seconds):
+                self._driver: Driver = await self._pool.acquire()
+        except _NO_CONNECTION as error:
+            raise _away(error) from error
+        return self._driver
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.release(self._driver)
+
+
+@contextmanager
+def _told_as_away() -> Iterator[None]:
+    """Whatever keeps us from having a connection."""
+    try:
+        yield
+    except _NO_CONNECTION as error:
+        raise _away(error) from error
+
+
+def _away(error: Exception) -> DatabaseAway:
+    return DatabaseAway(str(error) or "no connection was to be had in time")
 
 
 def _workspace(caller: Caller) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
 import structlog
 
-from ptolemy.database.outage import DISCONNECTED, OUTAGE
+from ptolemy.database.outage import DISCONNECTED, NO_ROOM, OUTAGE
 from ptolemy.database.pool import Database
 from ptolemy.database.transaction import Session
 from ptolemy.jobs import queue
@@ -110,10 +111,14 @@ class Runner:
         except DISCONNECTED as error:
             # No fault of the job: it is taken up when the lease ends, and `max_attempts` bounds how often.
             log.warning("job_disconnected", kind=job.kind, job_id=str(job.id), reason=str(error))
+        except asyncpg.DiskFullError as error:
+            outcome = "failed"
+            log.warning("database_failed", code="database_full", kind=job.kind, job_id=str(job.id), reason=str(error))
+            await self._fail(job, NO_ROOM)
         except Exception as error:  # the outermost loop of every job
             outcome = "failed"
             log.exception("job_failed", kind=job.kind, job_id=str(job.id), failures=job.failures + 1)
-            await self._fail(job, error)
+            await self._fail(job, f"{type(error).__name__}: {error}")
         finally:
             metrics.job_ended(job.kind, outcome, time.perf_counter() - started)
             del self._running[job.lease_token]
@@ -132,11 +137,10 @@ class Runner:
                 await handler.gave_up(job, problem.detail)
         await self._until_reachable(lambda session: queue.finish(session, job.id, job.lease_token))
 
-    async def _fail(self, job: Job, error: Exception) -> None:
+    async def _fail(self, job: Job, reason: str) -> None:
         wait = min(self._pace.retry_seconds * 2**job.failures, self._pace.longest_retry_seconds)
         if job.failures + 1 == self._pace.max_failures:
             wait = 0  # the next one only gives up
-        reason = f"{type(error).__name__}: {error}"
         await self._until_reachable(lambda session: queue.fail(session, job.id, job.lease_token, reason, wait))
 
     async def _until_reachable(self, change: Callable[[Session], Awaitable[object]]) -> None:

@@ -12,7 +12,7 @@ Problem
 ├── UnsupportedMediaType  415  the body is of another content type
 ├── Invalid               422  values that break a rule; names each field
 ├── TooManyRequests       429  too much in too little time; `Retry-After` says when to come back
-└── Unavailable           503  too much to do at once; `Retry-After` says when to come back
+└── Unavailable           503  too much to do at once, or the database is away; `Retry-After` says when to come back
 
 What only one room can say has its class there, like `files.store.StorageFull`.
 """

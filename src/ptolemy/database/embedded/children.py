@@ -27,7 +27,11 @@ class Ran:
         """The line that tells most: the first error, else the last line."""
         lines = [line.strip() for line in self.output.splitlines() if line.strip()]
         errors = [
-            line for line in lines if "error:" in line or "ERROR:" in line or "FATAL:" in line or "PANIC:" in line
+            line
+            for line in lines
+            if ("error:" in line or "ERROR:" in line or "FATAL:" in line or "PANIC:" in line)
+            # What it says to those that ask too early is no reason.
+            and "FATAL:  the database system is " not in line
         ]
         return (errors or lines[-1:] or [f"exit code {self.code}"])[0]
 

@@ -12,16 +12,18 @@ from urllib.parse import quote
 from ptolemy.database.embedded.children import EmbeddedProblem, account_for
 from ptolemy.database.embedded.cluster import DATABASE, LOGIN, Cluster
 from ptolemy.database.embedded.directory import check_reachable, prepared
+from ptolemy.database.embedded.guard import Guard
 from ptolemy.database.embedded.locks import alone, joined, opened, taken
-from ptolemy.database.embedded.postmaster import Postmaster
+from ptolemy.database.embedded.postmaster import Postmaster, postmaster
 
 
 class EmbeddedServer:
     """A running server that this process uses until `release()`."""
 
-    def __init__(self, cluster: Cluster, running: Postmaster, membership: TextIO) -> None:
-        self._cluster, self._membership = cluster, membership
+    def __init__(self, cluster: Cluster, running: Postmaster, membership: TextIO, settings: Mapping[str, str]) -> None:
+        self._cluster, self._membership, self._settings = cluster, membership, settings
         self._password, self._sockets = cluster.password(), running.sockets
+        self._guard: Guard | None = None
 
     @property
     def dsn(self) -> str:
@@ -31,13 +33,27 @@ class EmbeddedServer:
     def dsn_for(self, database: str) -> str:
         return f"postgresql://{LOGIN}:{self._password}@/{database}?host={quote(str(self._sockets))}"
 
+    def keep_alive(self) -> None:
+        """From now on until `release()` it is started again where it dies, at the same address; the log tells."""
+        self._guard = self._guard or Guard(lambda: postmaster(self._cluster.files) is not None, self._revive)
+
     def release(self) -> None:
         """Leaves the server; the last process to leave stops it. Close your connections first."""
         if self._membership.closed:
             return
+        if self._guard:
+            self._guard.end()
         with alone(self._cluster.directory / "start.lock"), self._membership:
             if taken(self._membership):
                 self._cluster.stop()
+
+    def _revive(self) -> None:
+        # Another process may be about to do the same: who comes second finds it running.
+        with alone(self._cluster.directory / "start.lock"):
+            if not self._cluster.files.exists():
+                # A first start would make an empty one in its place.
+                raise EmbeddedProblem(f"{self._cluster.files} is gone: put it back, or stop ptolemy")
+            self._cluster.running(self._settings)
 
 
 def start(directory: Path, *, settings: Mapping[str, str] | None = None) -> EmbeddedServer:
@@ -51,7 +67,7 @@ def start(directory: Path, *, settings: Mapping[str, str] | None = None) -> Embe
     with alone(directory / "start.lock"):
         membership = joined(directory / "members.lock")
         try:
-            return EmbeddedServer(cluster, cluster.running(settings or {}), membership)
+            return EmbeddedServer(cluster, cluster.running(settings or {}), membership, settings or {})
         except BaseException:
             membership.close()
             raise
