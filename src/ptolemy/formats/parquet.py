@@ -66,8 +66,7 @@ class ParquetReader:
 
     def blocks(self, *, only: Callable[[str], bool] = lambda column: True) -> Iterator[ColumnsBlock]:
         """`only` says which columns are wanted."""
-        row, wanted = 1, [column for column in self.columns if only(column)]
-        batches = self._file.iter_batches(_AT_ONCE, columns=wanted, use_threads=False)
+        row, batches = 1, self._batches([column for column in self.columns if only(column)])
         while True:
             with _damage():
                 batch = next(batches, None)
@@ -78,6 +77,16 @@ class ParquetReader:
             for part in self._parts(batch):
                 yield _block(part, row)
                 row += len(part)
+
+    def _batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Of a few row groups at a time: until their end the library keeps all texts that it has taken for repeated."""
+        groups, rows = list[int](), 0
+        for number in range(self._file.num_row_groups):
+            groups.append(number)
+            rows += self._file.metadata.row_group(number).num_rows
+            if rows >= _GROUP_ROWS or number == self._file.num_row_groups - 1:
+                yield from self._file.iter_batches(_AT_ONCE, row_groups=groups, columns=columns, use_threads=False)
+                groups, rows = [], 0
 
     def _parts(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The batch in pieces that fit into memory as text."""
