@@ -3,8 +3,8 @@
     python -m bench.long [rows ...]
 
 The peak is that of the server's process (API and worker in one) above what it had idle. 10^7 values are 476 MB of CSV
-and a gigabyte of JSON; exported, with their ids and times, 1.8 and 3.2 GB. Each file that is exported is imported into the emptied workspace and exported again: the two
-files must be equal.
+and a gigabyte of JSON; exported, with their ids and times, 1.8 and 3.2 GB. Each file that is exported
+is imported into the emptied workspace and exported again: the two files must be equal.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def served() -> Iterator[tuple[Served, Workspace]]:
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("megabytes", "file_format"),
-    [(100, "csv"), (100, "json"), (100, "ndjson"), (100, "parquet"), (1000, "csv"), (1000, "json"), (1000, "ndjson"), (1000, "parquet")],
+    [(megabytes, file_format) for megabytes in (100, 1000) for file_format in ("csv", "json", "ndjson", "parquet")],
 )
 def test_a_large_file_is_imported_in_flat_memory(
     served: tuple[Served, Workspace], tmp_path: Path, megabytes: int, file_format: str
