@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 SECONDS: Mapping[str, int] = {
-    "acceptance": 15, "access": 40, "accounts": 60, "api": 180, "backups": 110, "calendars": 10, "cli": 110,
-    "client": 55, "database": 35, "demo": 15, "docs": 35, "engine": 35, "events": 5, "exports": 25, "faults": 170,
+    "acceptance": 15, "access": 40, "accounts": 60, "api": 180, "backups": 110, "calendars": 10, "cli": 120,
+    "client": 55, "database": 35, "demo": 15, "docs": 35, "engine": 35, "events": 5, "exports": 30, "faults": 170,
     "files": 20, "filters": 55, "formats": 30, "imports": 35, "items": 5, "jobs": 25, "lifecycle": 15,
-    "machine": 30, "plans": 25, "races": 10, "series": 15, "source": 5, "tags": 5, "upkeep": 25, "uploads": 45,
+    "machine": 35, "plans": 25, "races": 10, "series": 15, "source": 5, "tags": 5, "upkeep": 30, "uploads": 45,
     "webhooks": 35,
 }  # fmt: skip
 
