@@ -16,6 +16,7 @@ from uuid import uuid4
 import asyncpg
 import httpx
 
+from ptolemy.database.embedded import start
 from tests.product import NO_TLS, PATIENCE_SECONDS, Workspace, answered
 from tests.serving import configured, serving, signed_in
 
@@ -124,6 +125,18 @@ def kill(process: subprocess.Popen[str]) -> None:
     """SIGKILL; done when the process is gone, and with it every lock on the file system."""
     process.kill()
     process.wait()
+
+
+@contextmanager
+def of_serve(url: str, data_dir: Path, scratch: Path) -> Iterator[Ground]:
+    """That of a `ptolemy serve` in a directory of its own. The database is joined as a command joins it: whoever does
+    so doesn't keep it alive."""
+    database = start(data_dir)
+    try:
+        with seeing(database.dsn) as sight:
+            yield Ground(database.dsn, url, data_dir / "files", scratch, signed_in(url, database.dsn), sight)
+    finally:
+        database.release()
 
 
 @contextmanager

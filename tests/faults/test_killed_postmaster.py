@@ -8,16 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ptolemy.database.embedded import start
 from ptolemy.database.embedded.postmaster import postmaster
 from tests.cli.command import new_data_dir, serving_process
 from tests.database.clusters import children, kill, living
 from tests.faults.files import mixed_instruments
-from tests.faults.ground import Ground, seeing
+from tests.faults.ground import of_serve
 from tests.faults.imports import check_completed, check_half_way, under_way, upload, wait_until_processed
 from tests.faults.meanwhile import asked_meanwhile, check_told_to_come_back
 from tests.product import answered, wait_for
-from tests.serving import signed_in
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 
@@ -29,11 +27,7 @@ def ready(url: str) -> bool | None:
 def test_a_server_brings_its_database_back_and_a_job_under_way_is_done_once(tmp_path: Path) -> None:
     sent = mixed_instruments()
     with new_data_dir() as data_dir, serving_process(data_dir) as served:
-        # As a command would: who joins the database doesn't keep it alive.
-        database = start(data_dir)
-        with seeing(database.dsn) as sight:
-            token = signed_in(served.url, database.dsn)
-            ground = Ground(database.dsn, served.url, data_dir / "files", tmp_path, token, sight)
+        with of_serve(served.url, data_dir, tmp_path) as ground:
             workspace = ground.workspace()
             job = upload(workspace, sent, "continue")
             wait_until_processed(ground, job, sent.rows // 3)
@@ -45,10 +39,9 @@ def test_a_server_brings_its_database_back_and_a_job_under_way_is_done_once(tmp_
             assert under_way(ground, job)
             check_half_way(ground, job)
             # The lease ends in twenty seconds: let them pass.
-            sight.rows("update jobs set lease_until = now() where lease_until is not null")
+            ground.sight.rows("update jobs set lease_until = now() where lease_until is not null")
             check_completed(ground, workspace, job, sent)
             answered(workspace.admin.post("/instrument-types", json={"identifier": "m", "name": "M"}), 201)
-        database.release()
         assert served.stop() == 0
         assert postmaster(data_dir / "postgres") is None
         log = (data_dir / "log").read_text()
